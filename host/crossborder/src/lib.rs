@@ -1,0 +1,3 @@
+//! Which currency, which tax, what it costs landed, and which rule said so.
+
+pub mod money;
