@@ -1,0 +1,1 @@
+//! entrepot-shopify

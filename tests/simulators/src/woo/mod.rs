@@ -1,0 +1,15 @@
+//! WooCommerce: the shop's books (`model`, `state`), how they are written down (`render`), the REST routes (`routes`), the
+//! webhooks (`hooks`) and the running shop with its admin side (`shop`).
+
+mod catalogue;
+mod hooks;
+mod model;
+mod render;
+mod routes;
+mod shop;
+mod state;
+mod tracking;
+
+pub use catalogue::{NewProduct, NewVariation, Purchase, Refused};
+pub use model::{ManageStock, OrderView, StockWrite, StockWriter, Tracking, WebhookView};
+pub use shop::{WooConfig, WooShop};
