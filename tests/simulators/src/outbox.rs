@@ -8,6 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -199,11 +205,11 @@ impl<S: Sender> Outbox<S> {
     }
 
     async fn run(&self, sender: Arc<S>, timeout: Duration) {
-        let client = client(timeout);
+        let poster = Poster::new(timeout);
         loop {
             match self.take_due() {
                 Ok(queued) => {
-                    self.deliver(&client, &sender, queued).await;
+                    self.deliver(&poster, &sender, queued).await;
                     self.busy.store(false, Ordering::SeqCst);
                 }
                 Err(true) => {
@@ -214,10 +220,10 @@ impl<S: Sender> Outbox<S> {
         }
     }
 
-    async fn deliver(&self, client: &reqwest::Client, sender: &S, queued: Queued<S::Job>) {
+    async fn deliver(&self, poster: &Poster, sender: &S, queued: Queued<S::Job>) {
         let Some(post) = sender.prepare(&queued.job) else { return };
         let body = String::from_utf8_lossy(&post.body).into_owned();
-        let reception = send(client, &post).await;
+        let reception = poster.send(&post).await;
         {
             let mut log = lock(&self.log);
             log.0.sent += 1;
@@ -238,22 +244,33 @@ impl<S: Sender> Outbox<S> {
     }
 }
 
-pub(crate) fn client(timeout: Duration) -> reqwest::Client {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(timeout)
-        .build()
-        .unwrap_or_default()
+/// Makes posts. Plain HTTP only: what stands behind TLS in life stands on the loopback interface here.
+pub(crate) struct Poster {
+    client: Client<HttpConnector, Full<Bytes>>,
+    timeout: Duration,
 }
 
-pub(crate) async fn send(client: &reqwest::Client, post: &Post) -> Reception {
-    let mut request = client.post(&post.url).body(post.body.clone());
-    for (name, value) in &post.headers {
-        request = request.header(*name, value);
+impl Poster {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), timeout }
     }
-    match request.send().await {
-        Ok(response) => Reception::Answered(response.status().as_u16()),
-        Err(_) => Reception::NoAnswer,
+
+    pub(crate) async fn send(&self, post: &Post) -> Reception {
+        let mut request = Request::post(&post.url);
+        for (name, value) in &post.headers {
+            request = request.header(*name, value);
+        }
+        let Ok(request) = request.body(Full::new(Bytes::from(post.body.clone()))) else { return Reception::NoAnswer };
+        let answered = async {
+            let response = self.client.request(request).await.ok()?;
+            let status = response.status().as_u16();
+            // Reading the body to its end lets the connection serve again.
+            response.into_body().collect().await.ok()?;
+            Some(status)
+        };
+        match tokio::time::timeout(self.timeout, answered).await {
+            Ok(Some(status)) => Reception::Answered(status),
+            Ok(None) | Err(_) => Reception::NoAnswer,
+        }
     }
 }

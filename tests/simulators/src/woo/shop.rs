@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::{Clock, system_clock};
 use crate::faults::Faults;
-use crate::outbox::{Courier, Delivery, Outbox, WebhookCounts};
+use crate::outbox::{Courier, Delivery, Outbox, Poster, WebhookCounts};
 use crate::random::Dice;
 use crate::server::{Front, RequestSeen, Server, bind, lock};
 use crate::woo::catalogue::{NewProduct, NewVariation, Purchase, Refused};
@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) outbox: Arc<Outbox<Hookshot>>,
     pub(crate) hookshot: Arc<Hookshot>,
-    pub(crate) pinger: reqwest::Client,
+    pub(crate) pinger: Poster,
 }
 
 impl Inner {
@@ -137,7 +137,7 @@ impl WooShop {
         let hookshot =
             Arc::new(Hookshot { front: Arc::clone(&front), state: Arc::clone(&state), face: face.clone() });
         let courier = outbox.start(Arc::clone(&hookshot), WEBHOOK_TIMEOUT);
-        let pinger = crate::outbox::client(WEBHOOK_TIMEOUT);
+        let pinger = Poster::new(WEBHOOK_TIMEOUT);
         let inner = Arc::new(Inner { config, face, front, state, outbox, hookshot, pinger });
         let router = routes::router(Arc::clone(&inner));
         let server = Server::start(listener, Arc::clone(&inner.front), Arc::new(routes::WooManners), router)?;

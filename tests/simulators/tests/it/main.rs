@@ -1,0 +1,6 @@
+//! The simulated shops against the channels' documents.
+#![allow(clippy::unwrap_used)]
+
+mod receiver;
+mod specs;
+mod woo;
