@@ -1,0 +1,305 @@
+//! The database: SQLite in one file, or PostgreSQL 15+. The only room that names a driver.
+//!
+//! One SQL text serves both (`$1`, BIGINT, TEXT, BLOB|BYTEA, `ON CONFLICT`, `RETURNING`); what differs is in
+//! [`dialect`]. Reads take a [`ReadConn`] and never wait for writes. A write is a closure over [`WriteTx`]: on SQLite it
+//! runs in a savepoint of the one writer, which commits whole groups with one fsync; on PostgreSQL in a transaction of
+//! its own. The closure's error undoes exactly that closure. When [`Store::write`] returns `Ok`, the data is durable.
+
+pub mod dialect;
+mod migrate;
+mod postgres;
+mod sqlite;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+pub use dialect::Dialect;
+pub use value::{FromCell, Row, Value};
+
+use crate::clock::Clock;
+
+/// A list of bound parameters: `args![&ctx.tenant, id, 5i64]`.
+#[macro_export]
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { &[$($crate::store::Value::from($value)),*] };
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database refused a duplicate")]
+    Duplicate(#[source] sqlx::Error),
+    #[error("the database refused a value that breaks a rule of its table")]
+    Check(#[source] sqlx::Error),
+    /// Another transaction stood in the way; the same work may succeed when repeated.
+    #[error("the database asks for a retry")]
+    Contended(#[source] sqlx::Error),
+    #[error("the database failed")]
+    Driver(#[source] sqlx::Error),
+    #[error("column {column} of a row does not hold what the code expects: {found}")]
+    Shape { column: usize, found: String },
+    #[error("the database is closed")]
+    Closed,
+    /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
+    #[error("a write could not be made durable; restart the hub after checking the disk")]
+    Poisoned,
+    #[error("{0}")]
+    Migration(#[from] migrate::Error),
+    #[error("{what}; hint: {hint}")]
+    Setup { what: String, hint: String },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let kind = error.as_database_error().map(|db| (db.is_unique_violation(), db.is_check_violation(), dialect::is_contention(db)));
+        match kind {
+            Some((true, _, _)) => Self::Duplicate(error),
+            Some((_, true, _)) => Self::Check(error),
+            Some((_, _, true)) => Self::Contended(error),
+            _ => Self::Driver(error),
+        }
+    }
+}
+
+/// Which database, where.
+#[derive(Clone, Debug)]
+pub enum Location {
+    File(PathBuf),
+    /// `postgres://user:password@host/database`; the password never reaches a log.
+    Postgres(String),
+}
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Backend>);
+
+enum Backend {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Store {
+    /// Opens (and creates, for a file) the database and brings its schema up to date.
+    pub async fn open(location: &Location, clock: &Clock) -> Result<Self, Error> {
+        let store = Self::connect(location).await?;
+        migrate::run(&store, clock).await?;
+        Ok(store)
+    }
+
+    /// Opens without touching the schema; `migrate` and `doctor` use it.
+    pub async fn connect(location: &Location) -> Result<Self, Error> {
+        Ok(Self(Arc::new(match location {
+            Location::File(path) => Backend::Sqlite(sqlite::Sqlite::open(path).await?),
+            Location::Postgres(url) => Backend::Postgres(postgres::Postgres::connect(url).await?),
+        })))
+    }
+
+    /// Brings the schema up to date; returns the names of the migrations that ran.
+    pub async fn migrate(&self, clock: &Clock) -> Result<Vec<&'static str>, Error> {
+        Ok(migrate::run(self, clock).await?)
+    }
+
+    /// Names of migrations this program has and the database lacks.
+    pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, Error> {
+        Ok(migrate::pending(self).await?)
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        match &*self.0 {
+            Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// What the database calls itself, for people: `SQLite 3.51.3`.
+    pub async fn version(&self) -> Result<String, Error> {
+        let mut conn = self.read().await?;
+        let row = conn.fetch_one(dialect::version_sql(self.dialect()), &[]).await?;
+        Ok(format!("{} {}", self.dialect().name(), row.get::<String>(0)?))
+    }
+
+    pub async fn read(&self) -> Result<ReadConn, Error> {
+        Ok(ReadConn(match &*self.0 {
+            Backend::Sqlite(db) => Conn::Sqlite(db.reader().await?),
+            Backend::Postgres(db) => Conn::Postgres(db.acquire().await?),
+        }))
+    }
+
+    /// Runs one unit of work and makes it durable. `Err` undoes all of it.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.write(work).await,
+            Backend::Postgres(db) => db.write(work).await,
+        }
+    }
+
+    /// Whether a commit failed on its way to the disk; from then on nothing may be acknowledged.
+    pub fn is_poisoned(&self) -> bool {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.is_poisoned(),
+            Backend::Postgres(_) => false,
+        }
+    }
+
+    /// Finishes queued writes and closes.
+    pub async fn close(&self) {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.close().await,
+            Backend::Postgres(db) => db.close().await,
+        }
+    }
+}
+
+/// A connection for reading: sees everything committed before it was taken.
+pub struct ReadConn(Conn);
+
+/// A unit of work. Only the store opens and commits one.
+pub struct WriteTx {
+    conn: Conn,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+enum Conn {
+    Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
+    Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
+}
+
+impl WriteTx {
+    fn new(conn: Conn) -> Self {
+        Self { conn, after_commit: Vec::new() }
+    }
+
+    /// Runs when, and only when, this unit of work is durable.
+    pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(hook));
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.conn.dialect()
+    }
+
+    /// Returns the number of rows touched.
+    pub async fn execute(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, Error> {
+        self.conn.execute(sqlx::SqlStr::from_static(sql), args).await
+    }
+
+    /// For texts with a variable number of rows or list items; never build one from data.
+    pub async fn execute_built(&mut self, sql: String, args: &[Value]) -> Result<u64, Error> {
+        self.conn.execute(sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)), args).await
+    }
+
+    async fn raw(&mut self, sql: &'static str) -> Result<(), Error> {
+        self.conn.raw(sql).await
+    }
+}
+
+/// Queries, on a reading connection or inside a unit of work.
+pub trait Sql: Send {
+    #[doc(hidden)]
+    fn conn(&mut self) -> &mut impl Fetch;
+
+    fn fetch_all(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
+        self.conn().fetch(sqlx::SqlStr::from_static(sql), args)
+    }
+
+    /// For texts with a variable number of list items; never build one from data.
+    fn fetch_built(&mut self, sql: String, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
+        self.conn().fetch(sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)), args)
+    }
+
+    fn fetch_optional(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
+        let rows = self.fetch_all(sql, args);
+        async move { Ok(rows.await?.into_iter().next()) }
+    }
+
+    fn fetch_one(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Row, Error>> + Send {
+        let row = self.fetch_optional(sql, args);
+        async move { row.await?.ok_or(Error::Driver(sqlx::Error::RowNotFound)) }
+    }
+}
+
+#[doc(hidden)]
+pub trait Fetch: Send {
+    fn fetch(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+}
+
+impl Fetch for Conn {
+    async fn fetch(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
+        match self {
+            Conn::Sqlite(conn) => sqlite::fetch(conn, sql, args).await,
+            Conn::Postgres(conn) => postgres::fetch(conn, sql, args).await,
+        }
+    }
+}
+
+impl Conn {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Conn::Sqlite(_) => Dialect::Sqlite,
+            Conn::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    async fn execute(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> Result<u64, Error> {
+        match self {
+            Conn::Sqlite(conn) => sqlite::execute(conn, sql, args).await,
+            Conn::Postgres(conn) => postgres::execute(conn, sql, args).await,
+        }
+    }
+
+    async fn raw(&mut self, sql: &'static str) -> Result<(), Error> {
+        match self {
+            Conn::Sqlite(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop)?,
+            Conn::Postgres(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop)?,
+        }
+        Ok(())
+    }
+}
+
+impl Sql for ReadConn {
+    fn conn(&mut self) -> &mut impl Fetch {
+        &mut self.0
+    }
+}
+
+impl Sql for WriteTx {
+    fn conn(&mut self) -> &mut impl Fetch {
+        &mut self.conn
+    }
+}
+
+tokio::task_local! {
+    static WRITE_OPEN: ();
+}
+
+/// No network or plugin call may happen while a unit of work is open. Called at the entry of both rooms.
+pub fn assert_no_write_open() {
+    debug_assert!(WRITE_OPEN.try_with(|()| ()).is_err(), "a network or plugin call inside a unit of work");
+}
+
+/// `($1, $2), ($3, $4)` for a statement of many rows.
+pub fn placeholders(rows: usize, columns: usize) -> String {
+    let mut out = String::with_capacity(rows * columns * 5);
+    for row in 0..rows {
+        out.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            if column > 0 {
+                out.push_str(", ");
+            }
+            out.push('$');
+            out.push_str(&(row * columns + column + 1).to_string());
+        }
+        out.push(')');
+    }
+    out
+}
+
+#[cfg(test)]
+pub mod tests;

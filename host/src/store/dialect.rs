@@ -1,0 +1,44 @@
+//! Everything in which the two databases differ, each with its reason.
+
+/// Which database speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Dialect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// Appended to the inner SELECT of a claim. SQLite has one writer, so nobody can hold the row.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+}
+
+pub fn version_sql(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "SELECT sqlite_version()",
+        Dialect::Postgres => "SELECT current_setting('server_version')",
+    }
+}
+
+/// Versions 3.7.0 to 3.51.2 can corrupt a WAL file when two connections write and checkpoint at once
+/// (sqlite.org/wal.html#walresetbug).
+pub const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// Oldest PostgreSQL the statements are tested on.
+pub const OLDEST_POSTGRES: u32 = 15;
+
+/// Serialisation failure and deadlock on PostgreSQL; busy and locked on SQLite.
+pub fn is_contention(error: &dyn sqlx::error::DatabaseError) -> bool {
+    matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517"))
+}

@@ -1,0 +1,107 @@
+//! PostgreSQL: a pool, each unit of work a transaction of its own at the server's default isolation (read committed);
+//! correctness rests on conditional updates and unique keys, not on the isolation level.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _};
+
+use super::{Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
+
+const CONNECTIONS: u32 = 16;
+
+pub struct Postgres {
+    pool: PgPool,
+}
+
+impl Postgres {
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let setup = |error: &dyn std::fmt::Display| Error::Setup {
+            what: format!("cannot reach the PostgreSQL database: {error}"),
+            hint: "check host, port, database name, user and password of --database; the server must be 15 or newer".into(),
+        };
+        let options: sqlx::postgres::PgConnectOptions = url.parse().map_err(|e: sqlx::Error| setup(&e))?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_with(options.options([("idle_in_transaction_session_timeout", "60000")]))
+            .await
+            .map_err(|e| setup(&e))?;
+        let version: String = sqlx::query_scalar("SELECT current_setting('server_version_num')").fetch_one(&pool).await?;
+        if version.parse::<u32>().unwrap_or(0) / 10_000 < dialect::OLDEST_POSTGRES {
+            return Err(setup(&format!("server version {version} is too old")));
+        }
+        Ok(Self { pool })
+    }
+
+    pub async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        // A task of its own: a caller that goes away must not leave a connection inside a transaction.
+        let conn = self.acquire().await?;
+        let task = tokio::spawn(async move {
+            let mut tx = WriteTx::new(Conn::Postgres(conn));
+            tx.raw("BEGIN").await?;
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(&mut tx))).catch_unwind().await;
+            match outcome {
+                Ok(Ok(value)) => {
+                    tx.raw("COMMIT").await?;
+                    std::mem::take(&mut tx.after_commit).into_iter().for_each(|hook| hook());
+                    Ok(value)
+                }
+                Ok(Err(error)) => {
+                    tx.raw("ROLLBACK").await?;
+                    Err(error)
+                }
+                Err(_) => {
+                    tx.raw("ROLLBACK").await?;
+                    Err(Error::Closed.into())
+                }
+            }
+        });
+        task.await.unwrap_or(Err(Error::Closed.into()))
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
+    args.iter().fold(sqlx::query(sql), |query, arg| match arg {
+        Value::Int(v) => query.bind(*v),
+        Value::Text(v) => query.bind(v.as_deref()),
+        Value::Bytes(v) => query.bind(v.as_deref()),
+    })
+}
+
+pub async fn execute(conn: &mut sqlx::PgConnection, sql: SqlStr, args: &[Value]) -> Result<u64, Error> {
+    Ok(bind(sql, args).execute(conn).await?.rows_affected())
+}
+
+pub async fn fetch(conn: &mut sqlx::PgConnection, sql: SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
+    bind(sql, args).fetch_all(conn).await?.iter().map(to_row).collect()
+}
+
+fn to_row(row: &PgRow) -> Result<Row, Error> {
+    let cell = |column: &sqlx::postgres::PgColumn| -> Result<Value, Error> {
+        let i = column.ordinal();
+        Ok(match column.type_info().name() {
+            "INT8" => Value::Int(row.try_get(i)?),
+            "INT4" => Value::Int(row.try_get::<Option<i32>, _>(i)?.map(i64::from)),
+            "BOOL" => Value::Int(row.try_get::<Option<bool>, _>(i)?.map(i64::from)),
+            "TEXT" | "VARCHAR" | "NAME" => Value::Text(row.try_get(i)?),
+            "BYTEA" => Value::Bytes(row.try_get(i)?),
+            // SUM(bigint) is NUMERIC: the statement must cast it.
+            other => return Err(Error::Shape { column: i, found: other.to_owned() }),
+        })
+    };
+    row.columns().iter().map(cell).collect::<Result<_, _>>().map(Row)
+}

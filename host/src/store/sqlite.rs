@@ -1,0 +1,228 @@
+//! SQLite: one writer that commits in groups, a few readers.
+//!
+//! Group commit: whatever is queued while one group runs shares the next commit, so that a busy hub pays one fsync for
+//! many units of work and a quiet one pays it at once. Each unit of work has a savepoint of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::{Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
+
+/// Units of work that may share one commit. More only adds latency: the fsync is already spread thin.
+const GROUP: usize = 256;
+const QUEUE: usize = 4_096;
+const READERS: u32 = 4;
+
+pub struct Sqlite {
+    readers: SqlitePool,
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    sender: mpsc::WeakSender<Box<dyn Job>>,
+    writer: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    poisoned: Arc<AtomicBool>,
+}
+
+impl Sqlite {
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(std::time::Duration::from_secs(5))
+            .statement_cache_capacity(512)
+            .pragma("temp_store", "memory")
+            .pragma("cache_size", "-16000");
+        let setup = |error: sqlx::Error| Error::Setup {
+            what: format!("cannot open the database file {}: {error}", path.display()),
+            hint: "check that the folder exists, is writable, and that the file is a SQLite database".into(),
+        };
+        let writers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(setup)?;
+        let writer = writers.acquire().await.map_err(setup)?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(setup)?;
+        let (sender, queue) = mpsc::channel(QUEUE);
+        let poisoned = Arc::new(AtomicBool::new(false));
+        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer)), queue, poisoned.clone()));
+        let sqlite = Self { readers, sender: sender.downgrade(), jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(task)), poisoned };
+        sqlite.refuse_old_library().await?;
+        Ok(sqlite)
+    }
+
+    async fn refuse_old_library(&self) -> Result<(), Error> {
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.readers).await?;
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        if (next(), next(), next()) < dialect::OLDEST_SQLITE {
+            return Err(Error::Setup {
+                what: format!("SQLite {version} can corrupt its log when two connections write at once"),
+                hint: "build with the bundled library (libsqlite3-sys 0.37, SQLite 3.51.3 or newer)".into(),
+            });
+        }
+        Ok(())
+    }
+
+    pub async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, Error> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        if self.is_poisoned() {
+            return Err(Error::Poisoned.into());
+        }
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(TypedJob { work: Some(work), result: None, reply });
+        let sender = self.sender.upgrade().ok_or(Error::Closed)?;
+        sender.send(job).await.map_err(|_| Error::Closed)?;
+        answer.await.unwrap_or(Err(Error::Closed.into()))
+    }
+
+    pub async fn close(&self) {
+        self.jobs.lock().await.take();
+        if let Some(task) = self.writer.lock().await.take() {
+            let _ = task.await;
+        }
+        self.readers.close().await;
+    }
+}
+
+/// A unit of work whose result type the writer need not know.
+trait Job: Send {
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool>;
+    fn finish(self: Box<Self>, committed: bool);
+}
+
+struct TypedJob<F, T, E> {
+    work: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for TypedJob<F, T, E>
+where
+    F: for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return false };
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(tx))).catch_unwind().await;
+            self.result = outcome.ok();
+            matches!(self.result, Some(Ok(_)))
+        })
+    }
+
+    fn finish(self: Box<Self>, committed: bool) {
+        // A dropped receiver means that the caller went away; the work stands all the same.
+        let _ = self.reply.send(match (self.result, committed) {
+            (Some(Ok(_)), false) => Err(Error::Poisoned.into()),
+            (Some(result), _) => result,
+            (None, _) => Err(Error::Closed.into()),
+        });
+    }
+}
+
+async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poisoned: Arc<AtomicBool>) {
+    while let Some(first) = queue.recv().await {
+        let mut group = Vec::new();
+        let mut hooks = Vec::new();
+        let begun = tx.raw("BEGIN IMMEDIATE").await;
+        let mut next = Some(first);
+        while let Some(mut job) = next {
+            if begun.is_ok() {
+                run_in_savepoint(job.as_mut(), &mut tx, &mut hooks).await;
+            }
+            group.push(job);
+            next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
+        }
+        let committed = match begun {
+            Ok(()) => tx.raw("COMMIT").await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &committed {
+            tracing::error!(error = %chain(error), units = group.len(), "a group of writes could not be committed");
+            poisoned.store(true, Ordering::Release);
+            let _ = tx.raw("ROLLBACK").await;
+        }
+        let committed = committed.is_ok();
+        if committed {
+            hooks.into_iter().for_each(|hook| hook());
+        }
+        for job in group {
+            job.finish(committed);
+        }
+        if poisoned.load(Ordering::Acquire) {
+            return;
+        }
+    }
+}
+
+async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn FnOnce() + Send>>) {
+    let opened = tx.raw("SAVEPOINT work").await.is_ok();
+    if opened && job.run(tx).await {
+        hooks.append(&mut tx.after_commit);
+        let _ = tx.raw("RELEASE work").await;
+    } else {
+        tx.after_commit.clear();
+        let _ = tx.raw("ROLLBACK TO work; RELEASE work").await;
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
+fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    args.iter().fold(sqlx::query(sql), |query, arg| match arg {
+        Value::Int(v) => query.bind(*v),
+        Value::Text(v) => query.bind(v.as_deref()),
+        Value::Bytes(v) => query.bind(v.as_deref()),
+    })
+}
+
+pub async fn execute(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<u64, Error> {
+    Ok(bind(sql, args).execute(conn).await?.rows_affected())
+}
+
+pub async fn fetch(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
+    bind(sql, args).fetch_all(conn).await?.iter().map(to_row).collect()
+}
+
+fn to_row(row: &SqliteRow) -> Result<Row, Error> {
+    let cell = |i: usize| -> Result<Value, Error> {
+        let raw = row.try_get_raw(i)?;
+        let (null, stored) = (raw.is_null(), raw.type_info());
+        // A NULL carries no type of its own; the declared one, if any, does not matter to the reader.
+        Ok(match if null { "NULL" } else { stored.name() } {
+            "INTEGER" => Value::Int(row.try_get_unchecked(i)?),
+            "TEXT" => Value::Text(row.try_get_unchecked(i)?),
+            "BLOB" => Value::Bytes(row.try_get_unchecked(i)?),
+            "NULL" => Value::Int(None),
+            other => return Err(Error::Shape { column: row.column(i).ordinal(), found: other.to_owned() }),
+        })
+    };
+    (0..row.len()).map(cell).collect::<Result<_, _>>().map(Row)
+}

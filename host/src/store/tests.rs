@@ -1,0 +1,153 @@
+//! Store tests run on both databases: `on_both!` makes one test per database from one body.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+/// A database of its own for one test; removed when dropped.
+pub struct TestDb {
+    pub store: Store,
+    pub clock: Clock,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl TestDb {
+    pub async fn sqlite() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(1_700_000_000_000);
+        let store = Store::open(&Location::File(folder.path().join("test.db")), &clock).await.unwrap();
+        Some(Self { store, clock, _folder: Some(folder) })
+    }
+
+    /// `None`, loudly, where no server runs; `ENTREPOT_TEST_POSTGRES` names one whose user may create databases.
+    pub async fn postgres() -> Option<Self> {
+        let Some(url) = std::env::var_os("ENTREPOT_TEST_POSTGRES") else {
+            eprintln!("SKIPPED on PostgreSQL: set ENTREPOT_TEST_POSTGRES=postgres://… to a server whose user may create databases");
+            return None;
+        };
+        let clock = Clock::manual(1_700_000_000_000);
+        let url = fresh_database(&url.to_string_lossy()).await;
+        let store = Store::open(&Location::Postgres(url), &clock).await.unwrap();
+        Some(Self { store, clock, _folder: None })
+    }
+
+    pub fn ctx(&self) -> crate::ctx::Ctx {
+        crate::ctx::Ctx {
+            tenant: crate::ctx::Tenant::main(),
+            clock: self.clock.clone(),
+            ids: crate::id::Ids::new(self.clock.clone(), crate::id::Entropy::seeded(7)),
+            actor: "test".into(),
+        }
+    }
+}
+
+async fn fresh_database(url: &str) -> String {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    let pool = sqlx::PgPool::connect(url).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
+    let mut parsed = url::Url::parse(url).unwrap();
+    parsed.set_path(&name);
+    parsed.into()
+}
+
+#[macro_export]
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($db:ident: TestDb) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+            async fn body($db: $crate::store::tests::TestDb) $body
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                if let Some(db) = $crate::store::tests::TestDb::sqlite().await { body(db).await }
+            }
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(db) = $crate::store::tests::TestDb::postgres().await { body(db).await }
+            }
+        }
+    )*};
+}
+
+async fn put(store: &Store, name: &'static str, value: &'static str) -> Result<(), Error> {
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                tx.execute("INSERT INTO setting (tenant, name, value) VALUES ($1, $2, $3)", args!["main", name, value]).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+async fn names(store: &Store) -> Vec<String> {
+    let mut conn = store.read().await.unwrap();
+    let rows = conn.fetch_all("SELECT name FROM setting ORDER BY name", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0).unwrap()).collect()
+}
+
+on_both! {
+    async fn a_failed_unit_of_work_undoes_itself_and_nothing_else(db: TestDb) {
+        put(&db.store, "a", "1").await.unwrap();
+        let failed = put(&db.store, "a", "2");
+        let (failed, ok) = tokio::join!(failed, put(&db.store, "b", "3"));
+        assert!(matches!(failed, Err(Error::Duplicate(_))));
+        ok.unwrap();
+        assert_eq!(names(&db.store).await, ["a", "b"]);
+    }
+
+    async fn a_panic_inside_a_unit_of_work_leaves_the_store_usable(db: TestDb) {
+        let broken: Result<(), Error> = db.store.write(|_| Box::pin(async { panic!("on purpose") })).await;
+        assert!(matches!(broken, Err(Error::Closed)));
+        put(&db.store, "after", "1").await.unwrap();
+        assert_eq!(names(&db.store).await, ["after"]);
+    }
+
+    async fn hooks_run_after_the_commit_and_never_after_an_undo(db: TestDb) {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        for fail in [true, false] {
+            let sender = sender.clone();
+            let _: Result<(), Error> = db.store.write(move |tx| Box::pin(async move {
+                tx.after_commit(move || sender.send(fail).unwrap());
+                if fail { Err(Error::Closed) } else { Ok(()) }
+            })).await;
+        }
+        assert_eq!(receiver.recv().await, Some(false));
+        assert!(receiver.try_recv().is_err());
+    }
+
+    async fn nulls_and_bytes_come_back_as_they_went_in(db: TestDb) {
+        db.store.write(|tx| Box::pin(async move {
+            tx.execute("INSERT INTO data_key (tenant, id, purpose, wrapped, created_at, destroyed_at) VALUES ($1, $2, $3, $4, $5, $6)",
+                args!["main", "k", "p", vec![0u8, 255], 5i64, None::<i64>]).await?;
+            Ok::<_, Error>(())
+        })).await.unwrap();
+        let mut conn = db.store.read().await.unwrap();
+        let row = conn.fetch_one("SELECT wrapped, created_at, destroyed_at FROM data_key", &[]).await.unwrap();
+        assert_eq!(row.get::<Vec<u8>>(0).unwrap(), vec![0, 255]);
+        assert_eq!(row.get::<i64>(1).unwrap(), 5);
+        assert_eq!(row.get::<Option<i64>>(2).unwrap(), None);
+    }
+
+    async fn many_writers_lose_nothing(db: TestDb) {
+        let writes = (0..50).map(|i| {
+            let store = db.store.clone();
+            tokio::spawn(async move { put(&store, Box::leak(format!("n{i:02}").into_boxed_str()), "x").await })
+        });
+        for write in futures::future::join_all(writes).await {
+            write.unwrap().unwrap();
+        }
+        assert_eq!(names(&db.store).await.len(), 50);
+    }
+
+    async fn a_newer_database_is_refused_by_name(db: TestDb) {
+        db.store.write(|tx| Box::pin(async move {
+            tx.execute("INSERT INTO schema_migration (name, checksum, applied_at) VALUES ('9999_future', 'x', 0)", &[]).await?;
+            Ok::<_, Error>(())
+        })).await.unwrap();
+        let refused = db.store.migrate(&db.clock).await.unwrap_err();
+        assert!(refused.to_string().contains("9999_future"), "{refused}");
+    }
+}

@@ -1,0 +1,451 @@
+-- Times are Unix milliseconds (UTC), money is integer minor units, every key begins with the tenant.
+-- The same text serves both databases; only the type of bytes has another name.
+
+-- One row per merchant.
+CREATE TABLE tenant (
+    tenant      TEXT PRIMARY KEY,
+    name        TEXT NOT NULL,
+    zone        TEXT NOT NULL,              -- IANA zone in which schedules are read
+    created_at  BIGINT NOT NULL
+);
+
+-- Small facts of the installation, such as the check value of the master key.
+CREATE TABLE setting (
+    tenant  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    value   TEXT NOT NULL,
+    PRIMARY KEY (tenant, name)
+);
+
+-- Keys that seal data, themselves sealed by the master key. Destroying the row's key destroys what it sealed, in backups too.
+CREATE TABLE data_key (
+    tenant        TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    purpose       TEXT NOT NULL,            -- secrets | person:… | inbox:CONNECTION:DAY
+    wrapped       BLOB,                     -- null once destroyed
+    created_at    BIGINT NOT NULL,
+    destroyed_at  BIGINT,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX data_key_purpose ON data_key (tenant, purpose);
+
+CREATE TABLE secret (
+    tenant      TEXT NOT NULL,
+    owner       TEXT NOT NULL,              -- a connection's id
+    name        TEXT NOT NULL,              -- as the manifest names it
+    slot        BIGINT NOT NULL,            -- 0 is current; 1 and 2 are still accepted while a secret is rotated
+    key_id      TEXT NOT NULL,
+    sealed      BLOB NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, owner, name, slot)
+);
+
+CREATE TABLE connection (
+    tenant         TEXT NOT NULL,
+    id             TEXT NOT NULL,
+    plugin         TEXT NOT NULL,
+    name           TEXT NOT NULL,
+    state          TEXT NOT NULL,           -- observing | live | paused
+    settings       TEXT NOT NULL,           -- JSON, checked against the manifest's schema; no secrets
+    grants         TEXT NOT NULL,           -- JSON: origins an operator allowed by hand, private addresses among them
+    webhook_path   TEXT NOT NULL,           -- the unguessable part of the webhook address
+    account        TEXT,                    -- JSON: what the last check found
+    since_at       BIGINT NOT NULL,         -- orders placed before never reserve
+    health         TEXT NOT NULL,           -- unknown | healthy | failing | refused
+    health_reason  TEXT,
+    health_at      BIGINT NOT NULL,
+    buffer         BIGINT NOT NULL,         -- units held back on every listing of this connection
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX connection_name ON connection (tenant, name);
+CREATE UNIQUE INDEX connection_webhook ON connection (webhook_path);
+
+-- (kind, connection, external id) <-> our id. Every translation of a foreign id goes through here.
+CREATE TABLE identity (
+    tenant       TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    external_id  TEXT NOT NULL,
+    internal_id  TEXT NOT NULL,
+    PRIMARY KEY (tenant, kind, connection, external_id)
+);
+CREATE INDEX identity_internal ON identity (tenant, internal_id);
+
+CREATE TABLE product (
+    tenant      TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    title       TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+
+CREATE TABLE variant (
+    tenant      TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    product     TEXT NOT NULL,
+    sku         TEXT NOT NULL,
+    gtin        TEXT,                       -- digits, 8, 12, 13 or 14 of them
+    title       TEXT NOT NULL,
+    weight_g    BIGINT,
+    length_mm   BIGINT,
+    width_mm    BIGINT,
+    height_mm   BIGINT,
+    hs_code     TEXT,                       -- digits, 6 to 10
+    origin      TEXT,                       -- ISO 3166-1 alpha-2
+    safety      BIGINT NOT NULL,            -- units never published, over all channels
+    created_at  BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX variant_sku ON variant (tenant, sku);
+CREATE INDEX variant_gtin ON variant (tenant, gtin);
+CREATE INDEX variant_product ON variant (tenant, product);
+
+CREATE TABLE listing (
+    tenant       TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    external_id  TEXT NOT NULL,
+    parent       TEXT,                      -- the channel's id of the product
+    sku          TEXT,
+    gtin         TEXT,
+    title        TEXT NOT NULL,
+    status       TEXT NOT NULL,             -- active | draft | archived | other
+    tracking     TEXT NOT NULL,             -- tracked | untracked | parent
+    price        TEXT,                      -- decimal, in price_currency
+    price_currency TEXT,
+    handles      TEXT NOT NULL,             -- JSON the connector wants back with every push
+    document     TEXT NOT NULL,             -- JSON: the rest of what the channel said
+    variant      TEXT,                      -- ours; null while it is parked
+    link         TEXT NOT NULL,             -- linked | unmatched | ambiguous | ignored
+    link_reason  TEXT,
+    buffer       BIGINT NOT NULL,           -- units held back on this listing, beside the connection's
+    share_bps    BIGINT NOT NULL,           -- part of what is available, in 1/10000
+    cap          BIGINT,                    -- never publish more
+    seen_at      BIGINT NOT NULL,           -- last time the channel showed it
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX listing_external ON listing (tenant, connection, external_id);
+CREATE INDEX listing_variant ON listing (tenant, variant);
+
+-- What the channel held when it was last read, per location of the channel ('' where it has none).
+CREATE TABLE listing_level (
+    tenant    TEXT NOT NULL,
+    listing   TEXT NOT NULL,
+    location  TEXT NOT NULL,
+    quantity  BIGINT NOT NULL,
+    read_at   BIGINT NOT NULL,
+    PRIMARY KEY (tenant, listing, location)
+);
+
+CREATE TABLE location (
+    tenant      TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    priority    BIGINT NOT NULL,            -- lower is asked first
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX location_name ON location (tenant, name);
+
+-- Which of the channel's locations is which of ours. Without a row: all of ours, to the channel's only or first one.
+CREATE TABLE location_map (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    external_id TEXT NOT NULL,
+    location    TEXT NOT NULL,
+    PRIMARY KEY (tenant, connection, external_id)
+);
+
+-- The ledger. Nothing deletes or changes a row.
+CREATE TABLE movement (
+    tenant    TEXT NOT NULL,
+    id        TEXT NOT NULL,
+    at        BIGINT NOT NULL,
+    variant   TEXT NOT NULL,
+    location  TEXT NOT NULL,
+    kind      TEXT NOT NULL,                -- receive | count | adjust | reserve | release | ship | return
+    on_hand   BIGINT NOT NULL,              -- change of what is on the shelf
+    reserved  BIGINT NOT NULL,              -- change of what is promised
+    ref       TEXT NOT NULL,                -- what caused it: an order, a count, a receipt
+    line      TEXT NOT NULL,                -- which part of the cause; '' when it has no parts
+    actor     TEXT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX movement_once ON movement (tenant, ref, line, kind, variant, location);
+CREATE INDEX movement_variant ON movement (tenant, variant, location, at);
+
+-- The ledger's sums. Rebuilding it from `movement` gives the same rows.
+CREATE TABLE stock (
+    tenant           TEXT NOT NULL,
+    variant          TEXT NOT NULL,
+    location         TEXT NOT NULL,
+    on_hand          BIGINT NOT NULL,
+    reserved         BIGINT NOT NULL,
+    backorder_limit  BIGINT NOT NULL,
+    version          BIGINT NOT NULL,
+    PRIMARY KEY (tenant, variant, location),
+    CHECK (reserved >= 0),
+    CHECK (on_hand - reserved >= -backorder_limit)
+);
+
+-- Personal data of a buyer, sealed under a key of that buyer's own. Erasing destroys the key.
+CREATE TABLE person (
+    tenant      TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    external_id TEXT,                       -- the channel's id of the customer
+    match_code  TEXT,                       -- keyed hash of the e-mail address, to find the buyer again
+    key_id      TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX person_match ON person (tenant, connection, match_code);
+
+CREATE TABLE orders (
+    tenant            TEXT NOT NULL,
+    id                TEXT NOT NULL,
+    connection        TEXT NOT NULL,
+    external_id       TEXT NOT NULL,
+    number            TEXT NOT NULL,
+    status            TEXT NOT NULL,        -- draft | placed | completed | cancelled | other
+    channel_status    TEXT NOT NULL,
+    payment           TEXT NOT NULL,
+    test              BIGINT NOT NULL,
+    placed_at         BIGINT NOT NULL,
+    updated_at        BIGINT NOT NULL,      -- the channel's last change that we have stored
+    cancelled_at      BIGINT,
+    ingested_at       BIGINT NOT NULL,      -- when we first stored it
+    digest            TEXT NOT NULL,        -- of the canonical order; the same digest changes nothing
+    revision          BIGINT NOT NULL,      -- counts stored changes; part of the ledger's keys
+    holds             TEXT NOT NULL,        -- stock | nothing:REASON (test, before-since, draft, ...)
+    unmapped          BIGINT NOT NULL,      -- physical lines without a variant: the order is parked
+    short             BIGINT NOT NULL,      -- units that could not be reserved: the order is oversold
+    currency          TEXT NOT NULL,        -- the shop's
+    total_minor       BIGINT NOT NULL,
+    tax_minor         BIGINT,
+    shipping_minor    BIGINT,
+    discount_minor    BIGINT,
+    refunded_minor    BIGINT,
+    presented_currency     TEXT,            -- the buyer's, when it is another
+    presented_total_minor  BIGINT,
+    prices_include_tax     BIGINT NOT NULL,
+    person            TEXT,
+    personal          BLOB,                 -- buyer, addresses and note, sealed under the person's key
+    document          TEXT NOT NULL,        -- JSON of the rest, without personal data
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX orders_external ON orders (tenant, connection, external_id);
+CREATE INDEX orders_placed ON orders (tenant, placed_at);
+CREATE INDEX orders_attention ON orders (tenant, unmapped, short);
+
+CREATE TABLE order_line (
+    tenant       TEXT NOT NULL,
+    order_id     TEXT NOT NULL,
+    external_id  TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    position     BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    listing      TEXT,                      -- the channel's id of the listing sold
+    variant      TEXT,                      -- ours; null while unmapped
+    sku          TEXT,
+    title        TEXT NOT NULL,
+    quantity     BIGINT NOT NULL,
+    fulfilled    BIGINT NOT NULL,
+    released     BIGINT NOT NULL,
+    short        BIGINT NOT NULL,           -- units of it that could not be reserved
+    unit_price   TEXT NOT NULL,             -- exact decimal, any scale, in the order's currency
+    total_minor  BIGINT NOT NULL,
+    discount_minor BIGINT NOT NULL,
+    PRIMARY KEY (tenant, order_id, external_id)
+);
+CREATE INDEX order_line_unmapped ON order_line (tenant, sku) WHERE variant IS NULL;
+
+-- What an order line holds right now, per component and location.
+CREATE TABLE reservation (
+    tenant    TEXT NOT NULL,
+    order_id  TEXT NOT NULL,
+    line      TEXT NOT NULL,                -- order_line.external_id
+    variant   TEXT NOT NULL,
+    location  TEXT NOT NULL,
+    quantity  BIGINT NOT NULL,
+    shipped   BIGINT NOT NULL,              -- units of it that have left
+    PRIMARY KEY (tenant, order_id, line, variant, location),
+    CHECK (quantity >= 0)
+);
+CREATE INDEX reservation_variant ON reservation (tenant, variant, location);
+
+CREATE TABLE order_event (
+    tenant    TEXT NOT NULL,
+    order_id  TEXT NOT NULL,
+    sequence  BIGINT NOT NULL,
+    at        BIGINT NOT NULL,
+    actor     TEXT NOT NULL,
+    what      TEXT NOT NULL,                -- placed | edited | cancelled | parked | completed-mapping | short | shipped | written-back | ...
+    detail    TEXT NOT NULL,                -- JSON
+    PRIMARY KEY (tenant, order_id, sequence)
+);
+
+CREATE TABLE shipment (
+    tenant       TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    order_id     TEXT NOT NULL,
+    external_id  TEXT,                      -- the channel's id once it knows
+    origin       TEXT NOT NULL,             -- hub | channel
+    shipped_at   BIGINT NOT NULL,
+    tracking     TEXT NOT NULL,             -- JSON list of {number, carrier, url}
+    lines        TEXT NOT NULL,             -- JSON list of {line, quantity}
+    state        TEXT NOT NULL,             -- pending | written | refused; always written when the channel told us
+    problem      TEXT,
+    effect       TEXT,                      -- the effect under way
+    created_at   BIGINT NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX shipment_order ON shipment (tenant, order_id);
+CREATE INDEX shipment_state ON shipment (tenant, state);
+
+-- Deliveries received. The narrow table of keys stays; bodies are dropped by day.
+CREATE TABLE inbox (
+    tenant       TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    topic        TEXT NOT NULL,
+    lane         TEXT NOT NULL,
+    received_at  BIGINT NOT NULL,
+    state        TEXT NOT NULL,             -- new | done | ignored | refused
+    reason       TEXT,
+    done_at      BIGINT,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX inbox_lane ON inbox (tenant, lane, state, id);
+CREATE INDEX inbox_received ON inbox (tenant, received_at);
+
+CREATE TABLE inbox_key (
+    tenant       TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    dedupe       TEXT NOT NULL,
+    received_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, dedupe)
+);
+
+CREATE TABLE inbox_body (
+    tenant   TEXT NOT NULL,
+    day      BIGINT NOT NULL,               -- days since 1970; whole days are dropped
+    id       TEXT NOT NULL,
+    key_id   TEXT NOT NULL,
+    sealed   BLOB NOT NULL,                 -- headers and body
+    PRIMARY KEY (tenant, day, id)
+);
+
+-- A lane says that work may be due; the work itself is in the other tables.
+CREATE TABLE lane (
+    tenant          TEXT NOT NULL,
+    id              TEXT NOT NULL,          -- KIND/CONNECTION/SUBJECT
+    kind            TEXT NOT NULL,
+    connection      TEXT NOT NULL,          -- '' when it belongs to none
+    subject         TEXT NOT NULL,
+    epoch           BIGINT NOT NULL,        -- grows with every claim; a commit under an older one is refused
+    owner           TEXT NOT NULL,          -- the claim that holds it, '' when free
+    lease_until     BIGINT NOT NULL,
+    next_due        BIGINT NOT NULL,
+    wanted          BIGINT NOT NULL,        -- grows with every wish for a run, so that a wish during a run is not lost
+    claims          BIGINT NOT NULL,        -- claims since the last orderly end: a handler that kills the process shows here
+    failures        BIGINT NOT NULL,        -- typed failures in a row
+    quarantined_at  BIGINT,
+    reason          TEXT,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX lane_due ON lane (next_due) WHERE quarantined_at IS NULL;
+CREATE INDEX lane_connection ON lane (tenant, connection);
+
+-- What a listing should show, and what it was told. The value itself is computed when it is sent.
+CREATE TABLE desired (
+    tenant        TEXT NOT NULL,
+    listing       TEXT NOT NULL,
+    field         TEXT NOT NULL,            -- stock | price
+    connection    TEXT NOT NULL,
+    version       BIGINT NOT NULL,          -- grows when something that matters to the value changed
+    sent_version  BIGINT NOT NULL,          -- the version that the channel has acknowledged
+    told          TEXT,                     -- the value it acknowledged; null: not known, read it first
+    told_at       BIGINT,
+    effect        TEXT,                     -- the effect under way
+    problem       TEXT,                     -- why the channel refused it
+    retry_at      BIGINT NOT NULL,          -- not before
+    PRIMARY KEY (tenant, listing, field)
+);
+CREATE INDEX desired_due ON desired (tenant, connection, field) WHERE version > sent_version;
+
+-- A batch exactly as it was sent, stored before it was sent; a repeat sends the same bytes under the same key.
+CREATE TABLE effect (
+    tenant           TEXT NOT NULL,
+    id               TEXT NOT NULL,
+    connection       TEXT NOT NULL,
+    field            TEXT NOT NULL,
+    idempotency_key  TEXT NOT NULL,
+    request          TEXT NOT NULL,         -- JSON
+    request_hash     TEXT NOT NULL,
+    state            TEXT NOT NULL,         -- open | unknown | done
+    outcome          TEXT,                  -- JSON
+    attempts         BIGINT NOT NULL,
+    created_at       BIGINT NOT NULL,
+    finished_at      BIGINT,
+    PRIMARY KEY (tenant, id)
+);
+CREATE UNIQUE INDEX effect_key ON effect (tenant, idempotency_key);
+CREATE INDEX effect_open ON effect (tenant, connection, field) WHERE state <> 'done';
+CREATE INDEX effect_created ON effect (tenant, connection, created_at);
+
+-- Where a stream of reads goes on.
+CREATE TABLE stream_cursor (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    stream      TEXT NOT NULL,
+    cursor      TEXT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, stream)
+);
+
+CREATE TABLE schedule (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    run         TEXT NOT NULL,              -- orders-in | listings-in | webhooks | reconcile
+    cron        TEXT NOT NULL,              -- 5 fields, in the merchant's zone
+    enabled     BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, run)
+);
+
+-- One row per fire, keyed by local date and time: a fire happens once, on any number of nodes.
+CREATE TABLE schedule_fire (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    run         TEXT NOT NULL,
+    fire        TEXT NOT NULL,
+    fired_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, run, fire)
+);
+
+CREATE TABLE bucket (
+    tenant        TEXT NOT NULL,
+    connection    TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    milli_tokens  BIGINT NOT NULL,
+    capacity      BIGINT NOT NULL,
+    per_minute    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, name)
+);
+
+-- What a push would do, shown before the merchant lets a connection go live.
+CREATE TABLE plan (
+    tenant       TEXT NOT NULL,
+    id           TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    digest       TEXT NOT NULL,             -- of the changes; accepting names it
+    changes      TEXT NOT NULL,             -- JSON
+    created_at   BIGINT NOT NULL,
+    accepted_at  BIGINT,
+    PRIMARY KEY (tenant, id)
+);
