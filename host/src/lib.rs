@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod ctx;
 pub mod id;
+pub mod stock;
 pub mod store;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
