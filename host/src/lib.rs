@@ -7,6 +7,7 @@ pub mod connections;
 pub mod ctx;
 pub mod id;
 pub mod identity;
+pub mod listings;
 pub mod page;
 pub mod stock;
 pub mod store;
