@@ -5,6 +5,8 @@
 pub mod clock;
 pub mod ctx;
 pub mod id;
+pub mod inbox;
+pub mod secrets;
 pub mod store;
 
 /// Exact money; the arithmetic lives in the cross-border crate.

@@ -1,0 +1,3 @@
+//! Received deliveries: verified over their raw bytes, recorded once, handed to their lane.
+
+pub mod verify;
