@@ -167,7 +167,7 @@ CREATE TABLE movement (
     at        BIGINT NOT NULL,
     variant   TEXT NOT NULL,
     location  TEXT NOT NULL,
-    kind      TEXT NOT NULL,                -- receive | count | adjust | reserve | release | ship | return
+    kind      TEXT NOT NULL,                -- receive | count | adjust | found | reserve | release | ship | return
     on_hand   BIGINT NOT NULL,              -- change of what is on the shelf
     reserved  BIGINT NOT NULL,              -- change of what is promised
     ref       TEXT NOT NULL,                -- what caused it: an order, a count, a receipt
@@ -273,6 +273,7 @@ CREATE TABLE reservation (
     location  TEXT NOT NULL,
     quantity  BIGINT NOT NULL,
     shipped   BIGINT NOT NULL,              -- units of it that have left
+    returned  BIGINT NOT NULL,              -- shipped units that are back on the shelf
     PRIMARY KEY (tenant, order_id, line, variant, location),
     CHECK (quantity >= 0)
 );

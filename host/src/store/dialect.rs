@@ -15,6 +15,14 @@ impl Dialect {
         }
     }
 
+    /// Appended to a SELECT whose rows will be changed. SQLite's one writer makes it unnecessary there.
+    pub fn for_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
     /// Appended to the inner SELECT of a claim. SQLite has one writer, so nobody can hold the row.
     pub fn skip_locked(self) -> &'static str {
         match self {
