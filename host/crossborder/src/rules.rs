@@ -21,7 +21,7 @@ pub use error::LoadError;
 pub use load::RuleFile;
 pub use record::{Citation, Known, Period, Source, Verification};
 pub use tables::{
-    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase,
+    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase, DutyRule,
     IdFormat, Intrastate, NexusLogic, Program, Restriction, RoundingRule, Rule, TaxBase, TaxRate,
     Territory, UsState, Valuation, ZoneMember,
 };

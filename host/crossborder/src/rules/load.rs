@@ -658,6 +658,7 @@ struct RuleRow {
     collector: String,
     tax_point: String,
     calculation: Calculation,
+    duty: DutyRule,
     #[serde(default)]
     program: Option<String>,
     #[serde(default)]
@@ -696,6 +697,7 @@ impl RuleRow {
             collector: self.collector,
             tax_point: self.tax_point,
             calculation: self.calculation,
+            duty: self.duty,
             program: self.program,
             duty_program: self.duty_program,
             measure: self.measure.map(|m| (m.amount, m.ccy)),

@@ -210,6 +210,11 @@ impl RuleSet {
             })
     }
 
+    /// Every programme of a series, whatever its period.
+    pub fn programs_of(&self, series: &str) -> impl Iterator<Item = &Program> {
+        self.programs.get(series).into_iter().flatten()
+    }
+
     /// Scheme rules of a jurisdiction in force on a date, highest priority first.
     pub fn rules(&self, jurisdiction: &str, date: Date) -> impl Iterator<Item = &Rule> {
         self.rules
@@ -242,5 +247,16 @@ impl Program {
 
 /// The first bracket that reaches `value`, in the brackets' own unit.
 pub fn bracket(brackets: &[Bracket], value: Decimal) -> Option<&Bracket> {
-    brackets.iter().find(|b| b.up_to.is_none_or(|to| value <= to))
+    brackets.iter().find(|b| {
+        b.up_to.is_none_or(|to| value <= to) && b.below.is_none_or(|to| value < to)
+    })
+}
+
+impl RuleSet {
+    /// Whether a series exists but begins only after `date`.
+    pub fn series_starts_after(&self, series: &str, date: Date) -> bool {
+        self.programs.get(series).is_some_and(|rows| {
+            rows.iter().all(|p| p.period.valid_from.is_some_and(|from| from > date))
+        })
+    }
 }

@@ -209,9 +209,12 @@ pub struct RoundingRule {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bracket {
-    /// Inclusive; absent = no upper end.
+    /// Inclusive; with `below` absent too = no upper end.
     #[serde(default)]
     pub up_to: Option<Decimal>,
+    /// Exclusive.
+    #[serde(default)]
+    pub below: Option<Decimal>,
     #[serde(default)]
     pub rate: Decimal,
     /// Taken off after the rate.
@@ -253,7 +256,6 @@ pub enum Calculation {
     Import,
     /// State sales tax; the local part needs a feed.
     UsSalesTax,
-    UsEntry,
     CaImport,
     ChImport,
     MxCourier,
@@ -263,6 +265,24 @@ pub enum Calculation {
     JpSmall,
     KrPersonal,
     TrSimplified,
+}
+
+/// Where the duty of a scheme comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DutyRule {
+    /// The scheme says there is none.
+    None,
+    /// A fixed amount per item by the duty programme; none before it, the tariff after it.
+    PerItem,
+    /// By the tariff, unless the destination's threshold relieves it.
+    Tariff,
+    /// Inside the single charge of the calculation.
+    Included,
+    /// The goods do not cross a customs border.
+    NotApplicable,
+    /// The entry rules of the United States.
+    UsEntry,
 }
 
 /// A scheme rule: who owes the tax, and when.
@@ -279,7 +299,8 @@ pub struct Rule {
     pub calculation: Calculation,
     /// The programme whose numbers the calculation uses.
     pub program: Option<String>,
-    /// The programme of the duty that falls due beside a tax collected at sale.
+    pub duty: DutyRule,
+    /// The programme of a per-item duty.
     pub duty_program: Option<String>,
     /// The amount the scheme's threshold is measured on, shown with the answer.
     pub measure: Option<(super::Amount, String)>,
