@@ -5,7 +5,6 @@
 pub mod clock;
 pub mod ctx;
 pub mod id;
-pub mod inbox;
 pub mod secrets;
 pub mod stock;
 pub mod store;
