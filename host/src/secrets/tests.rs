@@ -28,6 +28,14 @@ async fn active(store: &Store, vault: &Vault, ctx: &crate::ctx::Ctx) -> Vec<Stri
     values.iter().map(|value| value.expose_text().unwrap().to_owned()).collect()
 }
 
+#[test]
+fn a_match_code_is_stable_and_tells_tenants_apart() {
+    let (vault, main) = (vault(1), crate::ctx::Tenant::main());
+    assert_eq!(vault.match_code(&main, "a@b.example"), vault.match_code(&main, "a@b.example"));
+    assert_ne!(vault.match_code(&main, "a@b.example"), vault.match_code(&crate::ctx::Tenant::named("other"), "a@b.example"));
+    assert_ne!(vault.match_code(&main, "a@b.example"), vault.match_code(&main, "a@c.example"));
+}
+
 on_both! {
     async fn a_wrong_master_key_is_refused_by_both_names(db: TestDb) {
         let right = vault(1);

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use super::{Key, MasterKey, Place, Secret, Unopened};
 use crate::args;
@@ -223,6 +225,18 @@ impl Vault {
 
     pub fn open(&self, key: &DataKey, tenant: &Tenant, row: &[&str], sealed: &[u8]) -> Result<Secret, Error> {
         Ok(key.key.open(&Place::new("value", tenant.as_str(), row), sealed)?)
+    }
+
+    /// A code by which an e-mail address or the like is found again without being kept: the same text of the same tenant gives
+    /// the same code, and only who has the master key can try texts. A new master key gives new codes.
+    pub fn match_code(&self, tenant: &Tenant, text: &str) -> String {
+        let key = self.0.master.derive("match-code");
+        // HMAC takes keys of any length, so there is always a code.
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()) else { return String::new() };
+        mac.update(&(tenant.as_str().len() as u64).to_be_bytes());
+        mac.update(tenant.as_str().as_bytes());
+        mac.update(text.as_bytes());
+        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }
 
     /// Makes everything sealed for this purpose unreadable, for ever and in every copy. Another process may still hold
