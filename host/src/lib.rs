@@ -8,7 +8,10 @@ pub mod ctx;
 pub mod id;
 pub mod identity;
 pub mod listings;
+pub mod orders;
 pub mod page;
+pub mod plugins;
+pub mod secrets;
 pub mod stock;
 pub mod store;
 

@@ -264,7 +264,9 @@ CREATE TABLE order_line (
     title        TEXT NOT NULL,
     quantity     BIGINT NOT NULL,
     fulfilled    BIGINT NOT NULL,
+    shipped_here BIGINT NOT NULL,           -- units of fulfilled that the hub itself shipped
     released     BIGINT NOT NULL,
+    returned     BIGINT NOT NULL,           -- shipped units that came back to the shelf
     short        BIGINT NOT NULL,           -- units of it that could not be reserved
     unit_price   TEXT NOT NULL,             -- exact decimal, any scale, in the order's currency
     total_minor  BIGINT NOT NULL,
