@@ -7,6 +7,7 @@ pub mod ctx;
 pub mod id;
 pub mod secrets;
 pub mod stock;
+pub mod lanes;
 pub mod store;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
