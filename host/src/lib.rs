@@ -5,9 +5,9 @@
 pub mod clock;
 pub mod ctx;
 pub mod id;
+pub mod lanes;
 pub mod secrets;
 pub mod stock;
-pub mod lanes;
 pub mod store;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
