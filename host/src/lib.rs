@@ -7,6 +7,8 @@ pub mod connections;
 pub mod ctx;
 pub mod id;
 pub mod identity;
+pub mod inbox;
+pub mod lanes;
 pub mod listings;
 pub mod orders;
 pub mod page;
