@@ -8,6 +8,7 @@ use super::*;
 pub struct TestDb {
     pub store: Store,
     pub clock: Clock,
+    ids: crate::id::Ids,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -16,7 +17,7 @@ impl TestDb {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
         let store = Store::open(&Location::File(folder.path().join("test.db")), &clock).await.unwrap();
-        Some(Self { store, clock, _folder: Some(folder) })
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: Some(folder) })
     }
 
     /// `None`, loudly, where no server runs; `ENTREPOT_TEST_POSTGRES` names one whose user may create databases.
@@ -28,17 +29,22 @@ impl TestDb {
         let clock = Clock::manual(1_700_000_000_000);
         let url = fresh_database(&url.to_string_lossy()).await;
         let store = Store::open(&Location::Postgres(url), &clock).await.unwrap();
-        Some(Self { store, clock, _folder: None })
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: None })
     }
 
     pub fn ctx(&self) -> crate::ctx::Ctx {
         crate::ctx::Ctx {
             tenant: crate::ctx::Tenant::main(),
             clock: self.clock.clone(),
-            ids: crate::id::Ids::new(self.clock.clone(), crate::id::Entropy::seeded(7)),
+            ids: self.ids.clone(),
             actor: "test".into(),
         }
     }
+}
+
+/// One source for the whole test: a context taken twice must not make the same ids twice.
+fn seeded_ids(clock: &Clock) -> crate::id::Ids {
+    crate::id::Ids::new(clock.clone(), crate::id::Entropy::seeded(7))
 }
 
 async fn fresh_database(url: &str) -> String {
