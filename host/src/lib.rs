@@ -2,6 +2,7 @@
 //!
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
+pub mod cli;
 pub mod clock;
 pub mod connections;
 pub mod ctx;

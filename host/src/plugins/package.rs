@@ -170,8 +170,7 @@ fn library(line: &str) -> Option<PathBuf> {
 
 /// Makes a component of a core module that carries `component-type` sections, and adds ours.
 pub fn pack(core: &[u8], manifest: &[u8]) -> Result<Vec<u8>, Error> {
-    let damaged = |error: wasmparser::BinaryReaderError| Error::Component(error.to_string());
-    let module = strip(core).map_err(damaged)?;
+    let module = strip(core)?;
     let mut component = ComponentEncoder::default()
         .module(&module)
         .and_then(|encoder| encoder.validate(true).encode())
@@ -192,15 +191,29 @@ pub fn append(component: &mut Vec<u8>, name: &str, data: &[u8]) {
 
 /// Drops names, debug information and producer notes; keeps what describes the component. Foreign imports are refused here,
 /// where both of their names are still known.
-fn strip(core: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+fn strip(core: &[u8]) -> Result<Vec<u8>, Error> {
+    let damaged = |error: wasmparser::BinaryReaderError| Error::Component(error.to_string());
     let mut out = Module::new();
     for payload in Parser::new(0).parse_all(core) {
-        let payload = payload?;
-        if let Payload::CustomSection(section) = &payload {
-            if section.name().starts_with("component-type") {
-                out.section(&CustomSection { name: section.name().into(), data: section.data().into() });
+        let payload = payload.map_err(damaged)?;
+        match &payload {
+            Payload::CustomSection(section) => {
+                if section.name().starts_with("component-type") {
+                    out.section(&CustomSection { name: section.name().into(), data: section.data().into() });
+                }
+                continue;
             }
-        } else if let Some((id, range)) = payload.as_section() {
+            Payload::ImportSection(reader) => {
+                for import in reader.clone().into_imports() {
+                    let import = import.map_err(damaged)?;
+                    if !import.module.trim_start_matches("[export]").starts_with("entrepot:") {
+                        return Err(Error::ForeignImport { module: import.module.into(), name: import.name.into() });
+                    }
+                }
+            }
+            _ => {}
+        }
+        if let Some((id, range)) = payload.as_section() {
             out.section(&RawSection { id, data: &core[range] });
         }
     }
