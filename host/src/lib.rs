@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod ctx;
+pub mod egress;
 pub mod id;
 pub mod secrets;
 pub mod stock;
