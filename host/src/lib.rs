@@ -5,6 +5,10 @@
 pub mod clock;
 pub mod ctx;
 pub mod id;
+pub mod lanes;
+pub mod orders;
+pub mod plugins;
+pub mod secrets;
 pub mod stock;
 pub mod store;
 

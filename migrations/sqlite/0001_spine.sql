@@ -255,7 +255,9 @@ CREATE TABLE order_line (
     title        TEXT NOT NULL,
     quantity     BIGINT NOT NULL,
     fulfilled    BIGINT NOT NULL,
+    shipped_here BIGINT NOT NULL,           -- units of fulfilled that the hub itself shipped
     released     BIGINT NOT NULL,
+    returned     BIGINT NOT NULL,           -- shipped units that came back to the shelf
     short        BIGINT NOT NULL,           -- units of it that could not be reserved
     unit_price   TEXT NOT NULL,             -- exact decimal, any scale, in the order's currency
     total_minor  BIGINT NOT NULL,
@@ -341,25 +343,29 @@ CREATE TABLE inbox_body (
     PRIMARY KEY (tenant, day, id)
 );
 
--- A lane says that work may be due; the work itself is in the other tables.
+-- A lane says that work may be due; the work itself is in the other tables. Instants that never come are 9223372036854775807.
 CREATE TABLE lane (
     tenant          TEXT NOT NULL,
     id              TEXT NOT NULL,          -- KIND/CONNECTION/SUBJECT
+    flow            TEXT NOT NULL,          -- KIND/CONNECTION: lanes that share a limit of concurrency
     kind            TEXT NOT NULL,
     connection      TEXT NOT NULL,          -- '' when it belongs to none
     subject         TEXT NOT NULL,
     epoch           BIGINT NOT NULL,        -- grows with every claim; a commit under an older one is refused
     owner           TEXT NOT NULL,          -- the claim that holds it, '' when free
     lease_until     BIGINT NOT NULL,
-    next_due        BIGINT NOT NULL,
-    wanted          BIGINT NOT NULL,        -- grows with every wish for a run, so that a wish during a run is not lost
+    next_due        BIGINT NOT NULL,        -- when it may be claimed; the end of the lease while it is held
+    wish_at         BIGINT NOT NULL,        -- earliest wish for a run made while it is held, so that none is lost
+    not_before      BIGINT NOT NULL,        -- end of a back-off, which no wish cuts short
     claims          BIGINT NOT NULL,        -- claims since the last orderly end: a handler that kills the process shows here
     failures        BIGINT NOT NULL,        -- typed failures in a row
     quarantined_at  BIGINT,
     reason          TEXT,
     PRIMARY KEY (tenant, id)
 );
-CREATE INDEX lane_due ON lane (next_due) WHERE quarantined_at IS NULL;
+-- The first index finds work, the second lanes that are held or whose holder died.
+CREATE INDEX lane_due ON lane (flow, next_due) WHERE claims = 0 AND quarantined_at IS NULL AND next_due < 9223372036854775807;
+CREATE INDEX lane_held ON lane (next_due) WHERE claims > 0 AND quarantined_at IS NULL;
 CREATE INDEX lane_connection ON lane (tenant, connection);
 
 -- What a listing should show, and what it was told. The value itself is computed when it is sent.
