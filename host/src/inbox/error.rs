@@ -12,8 +12,6 @@ pub enum Error {
     #[error("the content of a delivery cannot be read")]
     Content(#[from] serde_json::Error),
     #[error(transparent)]
-    Lanes(#[from] crate::lanes::Error),
-    #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),
     #[error(transparent)]
     Store(#[from] crate::store::Error),

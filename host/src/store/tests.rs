@@ -8,6 +8,7 @@ use super::*;
 pub struct TestDb {
     pub store: Store,
     pub clock: Clock,
+    ids: crate::id::Ids,
     _folder: Option<tempfile::TempDir>,
     _database: Option<entrepot_test_postgres::Database>,
 }
@@ -17,7 +18,7 @@ impl TestDb {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
         let store = Store::open(&Location::File(folder.path().join("test.db")), &clock).await.unwrap();
-        Some(Self { store, clock, _folder: Some(folder), _database: None })
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: Some(folder), _database: None })
     }
 
     /// `None`, loudly, where no server can be started.
@@ -25,17 +26,22 @@ impl TestDb {
         let database = entrepot_test_postgres::fresh_database().await?;
         let clock = Clock::manual(1_700_000_000_000);
         let store = Store::open(&Location::Postgres(database.url().to_owned()), &clock).await.unwrap();
-        Some(Self { store, clock, _folder: None, _database: Some(database) })
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: None, _database: Some(database) })
     }
 
     pub fn ctx(&self) -> crate::ctx::Ctx {
         crate::ctx::Ctx {
             tenant: crate::ctx::Tenant::main(),
             clock: self.clock.clone(),
-            ids: crate::id::Ids::new(self.clock.clone(), crate::id::Entropy::seeded(7)),
+            ids: self.ids.clone(),
             actor: "test".into(),
         }
     }
+}
+
+/// One source for the whole test: a context taken twice must not make the same ids twice.
+fn seeded_ids(clock: &Clock) -> crate::id::Ids {
+    crate::id::Ids::new(clock.clone(), crate::id::Entropy::seeded(7))
 }
 
 #[macro_export]
