@@ -3,9 +3,17 @@
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
 pub mod clock;
+pub mod connections;
 pub mod ctx;
 pub mod egress;
 pub mod id;
+pub mod identity;
+pub mod inbox;
+pub mod lanes;
+pub mod listings;
+pub mod orders;
+pub mod page;
+pub mod plugins;
 pub mod secrets;
 pub mod stock;
 pub mod store;

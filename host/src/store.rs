@@ -15,8 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 
 pub use dialect::Dialect;
+pub use postgres::Listener;
 pub use value::{FromCell, Row, Value};
 
 use crate::clock::Clock;
@@ -73,7 +75,10 @@ pub enum Location {
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
-pub struct Store(Arc<Backend>);
+pub struct Store(Arc<Backend>, Bell);
+
+/// Counts the units of work that called [`WriteTx::ring`] and became durable in this process.
+type Bell = watch::Sender<u64>;
 
 enum Backend {
     Sqlite(sqlite::Sqlite),
@@ -90,10 +95,12 @@ impl Store {
 
     /// Opens without touching the schema; `migrate` and `doctor` use it.
     pub async fn connect(location: &Location) -> Result<Self, Error> {
-        Ok(Self(Arc::new(match location {
-            Location::File(path) => Backend::Sqlite(sqlite::Sqlite::open(path).await?),
-            Location::Postgres(url) => Backend::Postgres(postgres::Postgres::connect(url).await?),
-        })))
+        let bell = Bell::new(0);
+        let backend = match location {
+            Location::File(path) => Backend::Sqlite(sqlite::Sqlite::open(path, bell.clone()).await?),
+            Location::Postgres(url) => Backend::Postgres(postgres::Postgres::connect(url, bell.clone()).await?),
+        };
+        Ok(Self(Arc::new(backend), bell))
     }
 
     /// Brings the schema up to date; returns the names of the migrations that ran.
@@ -140,6 +147,19 @@ impl Store {
         }
     }
 
+    /// Changes after every commit of this process that rang; see [`WriteTx::ring`].
+    pub fn rings(&self) -> watch::Receiver<u64> {
+        self.1.subscribe()
+    }
+
+    /// Hears what any process sends to `channel` with `pg_notify`; `None` on SQLite, which one process owns alone.
+    pub async fn listen(&self, channel: &str) -> Result<Option<Listener>, Error> {
+        match &*self.0 {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(db) => Ok(Some(db.listen(channel).await?)),
+        }
+    }
+
     /// Whether a commit failed on its way to the disk; from then on nothing may be acknowledged.
     pub fn is_poisoned(&self) -> bool {
         match &*self.0 {
@@ -164,6 +184,7 @@ pub struct ReadConn(Conn);
 pub struct WriteTx {
     conn: Conn,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    bell: Bell,
 }
 
 enum Conn {
@@ -172,13 +193,19 @@ enum Conn {
 }
 
 impl WriteTx {
-    fn new(conn: Conn) -> Self {
-        Self { conn, after_commit: Vec::new() }
+    fn new(conn: Conn, bell: Bell) -> Self {
+        Self { conn, after_commit: Vec::new(), bell }
     }
 
     /// Runs when, and only when, this unit of work is durable.
     pub fn after_commit(&mut self, hook: impl FnOnce() + Send + 'static) {
         self.after_commit.push(Box::new(hook));
+    }
+
+    /// Once this unit of work is durable, tells whoever watches [`Store::rings`] that there may be something to do.
+    pub fn ring(&mut self) {
+        let bell = self.bell.clone();
+        self.after_commit(move || bell.send_modify(|count| *count = count.wrapping_add(1)));
     }
 
     pub fn dialect(&self) -> Dialect {
@@ -282,6 +309,18 @@ tokio::task_local! {
 /// No network or plugin call may happen while a unit of work is open. Called at the entry of both rooms.
 pub fn assert_no_write_open() {
     debug_assert!(WRITE_OPEN.try_with(|()| ()).is_err(), "a network or plugin call inside a unit of work");
+}
+
+/// An error with everything that caused it, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
 }
 
 /// `($1, $2), ($3, $4)` for a statement of many rows.

@@ -48,7 +48,9 @@ CREATE TABLE connection (
     state          TEXT NOT NULL,           -- observing | live | paused
     settings       TEXT NOT NULL,           -- JSON, checked against the manifest's schema; no secrets
     grants         TEXT NOT NULL,           -- JSON: origins an operator allowed by hand, private addresses among them
-    webhook_path   TEXT NOT NULL,           -- the unguessable part of the webhook address
+    webhook_path   TEXT NOT NULL,           -- the unguessable part of the webhook address; '' once removed
+    webhook_hash   TEXT NOT NULL,           -- SHA-256 of it in hex: what a request is looked up by
+    live_plan      TEXT,                    -- the accepted plan that let it publish; null while it only observes
     account        TEXT,                    -- JSON: what the last check found
     since_at       BIGINT NOT NULL,         -- orders placed before never reserve
     health         TEXT NOT NULL,           -- unknown | healthy | failing | refused
@@ -56,10 +58,11 @@ CREATE TABLE connection (
     health_at      BIGINT NOT NULL,
     buffer         BIGINT NOT NULL,         -- units held back on every listing of this connection
     created_at     BIGINT NOT NULL,
+    removed_at     BIGINT,                  -- the row stays, so that its orders keep a name
     PRIMARY KEY (tenant, id)
 );
-CREATE UNIQUE INDEX connection_name ON connection (tenant, name);
-CREATE UNIQUE INDEX connection_webhook ON connection (webhook_path);
+CREATE UNIQUE INDEX connection_name ON connection (tenant, name) WHERE removed_at IS NULL;
+CREATE UNIQUE INDEX connection_webhook ON connection (webhook_hash);
 
 -- (kind, connection, external id) <-> our id. Every translation of a foreign id goes through here.
 CREATE TABLE identity (
@@ -80,14 +83,18 @@ CREATE TABLE product (
     updated_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, id)
 );
+CREATE INDEX product_title ON product (tenant, title);
 
 CREATE TABLE variant (
     tenant      TEXT NOT NULL,
     id          TEXT NOT NULL,
     product     TEXT NOT NULL,
     sku         TEXT NOT NULL,
+    sku_key     TEXT NOT NULL,              -- lower case without white space, for matching
     gtin        TEXT,                       -- digits, 8, 12, 13 or 14 of them
-    title       TEXT NOT NULL,
+    gtin_key    TEXT,                       -- the same with zeros in front, 14 digits: one number, however it was written
+    title       TEXT NOT NULL,              -- what tells it from its siblings; '' when it has none
+    search      TEXT NOT NULL,              -- lower case: SKU, GTIN and titles, what a text filter looks into
     weight_g    BIGINT,
     length_mm   BIGINT,
     width_mm    BIGINT,
@@ -100,7 +107,8 @@ CREATE TABLE variant (
     PRIMARY KEY (tenant, id)
 );
 CREATE UNIQUE INDEX variant_sku ON variant (tenant, sku);
-CREATE INDEX variant_gtin ON variant (tenant, gtin);
+CREATE INDEX variant_sku_key ON variant (tenant, sku_key);
+CREATE INDEX variant_gtin ON variant (tenant, gtin_key);
 CREATE INDEX variant_product ON variant (tenant, product);
 
 CREATE TABLE listing (
@@ -130,6 +138,7 @@ CREATE TABLE listing (
 );
 CREATE UNIQUE INDEX listing_external ON listing (tenant, connection, external_id);
 CREATE INDEX listing_variant ON listing (tenant, variant);
+CREATE INDEX listing_link ON listing (tenant, connection, link, id);
 
 -- What the channel held when it was last read, per location of the channel ('' where it has none).
 CREATE TABLE listing_level (
@@ -255,7 +264,9 @@ CREATE TABLE order_line (
     title        TEXT NOT NULL,
     quantity     BIGINT NOT NULL,
     fulfilled    BIGINT NOT NULL,
+    shipped_here BIGINT NOT NULL,           -- units of fulfilled that the hub itself shipped
     released     BIGINT NOT NULL,
+    returned     BIGINT NOT NULL,           -- shipped units that came back to the shelf
     short        BIGINT NOT NULL,           -- units of it that could not be reserved
     unit_price   TEXT NOT NULL,             -- exact decimal, any scale, in the order's currency
     total_minor  BIGINT NOT NULL,
@@ -341,25 +352,29 @@ CREATE TABLE inbox_body (
     PRIMARY KEY (tenant, day, id)
 );
 
--- A lane says that work may be due; the work itself is in the other tables.
+-- A lane says that work may be due; the work itself is in the other tables. Instants that never come are 9223372036854775807.
 CREATE TABLE lane (
     tenant          TEXT NOT NULL,
     id              TEXT NOT NULL,          -- KIND/CONNECTION/SUBJECT
+    flow            TEXT NOT NULL,          -- KIND/CONNECTION: lanes that share a limit of concurrency
     kind            TEXT NOT NULL,
     connection      TEXT NOT NULL,          -- '' when it belongs to none
     subject         TEXT NOT NULL,
     epoch           BIGINT NOT NULL,        -- grows with every claim; a commit under an older one is refused
     owner           TEXT NOT NULL,          -- the claim that holds it, '' when free
     lease_until     BIGINT NOT NULL,
-    next_due        BIGINT NOT NULL,
-    wanted          BIGINT NOT NULL,        -- grows with every wish for a run, so that a wish during a run is not lost
+    next_due        BIGINT NOT NULL,        -- when it may be claimed; the end of the lease while it is held
+    wish_at         BIGINT NOT NULL,        -- earliest wish for a run made while it is held, so that none is lost
+    not_before      BIGINT NOT NULL,        -- end of a back-off, which no wish cuts short
     claims          BIGINT NOT NULL,        -- claims since the last orderly end: a handler that kills the process shows here
     failures        BIGINT NOT NULL,        -- typed failures in a row
     quarantined_at  BIGINT,
     reason          TEXT,
     PRIMARY KEY (tenant, id)
 );
-CREATE INDEX lane_due ON lane (next_due) WHERE quarantined_at IS NULL;
+-- The first index finds work, the second lanes that are held or whose holder died.
+CREATE INDEX lane_due ON lane (flow, next_due) WHERE claims = 0 AND quarantined_at IS NULL AND next_due < 9223372036854775807;
+CREATE INDEX lane_held ON lane (next_due) WHERE claims > 0 AND quarantined_at IS NULL;
 CREATE INDEX lane_connection ON lane (tenant, connection);
 
 -- What a listing should show, and what it was told. The value itself is computed when it is sent.

@@ -55,9 +55,17 @@ fn normalize(scheme: &str, value: &str) -> String {
 
 /// Checks `value` against the formats of `scheme`.
 pub fn validate(rules: &RuleSet, scheme: &str, value: &str) -> Result<Verdict, UnknownScheme> {
-    let formats: Vec<_> = rules.id_formats().iter().filter(|f| f.scheme == scheme).collect();
+    let formats: Vec<_> = rules
+        .id_formats()
+        .iter()
+        .filter(|f| f.scheme == scheme)
+        .collect();
     if formats.is_empty() {
-        let mut known: Vec<&str> = rules.id_formats().iter().map(|f| f.scheme.as_str()).collect();
+        let mut known: Vec<&str> = rules
+            .id_formats()
+            .iter()
+            .map(|f| f.scheme.as_str())
+            .collect();
         known.dedup();
         return Err(UnknownScheme {
             scheme: scheme.chars().take(40).collect(),
@@ -75,7 +83,9 @@ pub fn validate(rules: &RuleSet, scheme: &str, value: &str) -> Result<Verdict, U
         None if scheme == "eu_vat" => {
             let prefix = normalized.get(..2).unwrap_or_default();
             let country = if prefix == "EL" { "GR" } else { prefix };
-            let member = rules.zone_of(country, rules.last_checked()).is_some_and(|z| z.zone == "EU");
+            let member = rules
+                .zone_of(country, rules.last_checked())
+                .is_some_and(|z| z.zone == "EU");
             if member && formats.iter().all(|f| f.country != country) {
                 Reason::NotCovered
             } else {

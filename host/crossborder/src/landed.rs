@@ -6,7 +6,9 @@ use crate::rules::{DutyBase, TaxBase};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error("the tax rate is missing: the destination taxes imports, so no rate is not the same as zero")]
+    #[error(
+        "the tax rate is missing: the destination taxes imports, so no rate is not the same as zero"
+    )]
     NoTaxRate,
     #[error("the duty is missing: give a rate, a flat amount, or say that the goods are relieved")]
     NoDuty,
@@ -94,11 +96,14 @@ fn tax_base_of(s: &Shipment, duty: Money) -> Result<Money, MoneyError> {
         }
         TaxBase::FobPlusTenthPlusDuty => {
             let raised = s.goods.exact().mul(Exact::ratio(11, 10)?)?;
-            Money::from_exact_rounded(raised, s.goods.currency(), RoundingMode::HalfUp)?.checked_add(duty)
+            Money::from_exact_rounded(raised, s.goods.currency(), RoundingMode::HalfUp)?
+                .checked_add(duty)
         }
-        TaxBase::CifPlusDutyPlusOnward => {
-            s.goods.checked_add(duty)?.checked_add(ti)?.checked_add(s.onward)
-        }
+        TaxBase::CifPlusDutyPlusOnward => s
+            .goods
+            .checked_add(duty)?
+            .checked_add(ti)?
+            .checked_add(s.onward),
     }
 }
 
@@ -160,7 +165,10 @@ pub fn landed_units(
         let mut weights = Vec::with_capacity(lines.len());
         for (line, value) in lines.iter().zip(&values) {
             weights.push(match by {
-                SpreadBy::Weight => line.weight_g.checked_mul(line.qty).ok_or(MoneyError::OutOfRange)?,
+                SpreadBy::Weight => line
+                    .weight_g
+                    .checked_mul(line.qty)
+                    .ok_or(MoneyError::OutOfRange)?,
                 SpreadBy::Value => *value,
                 SpreadBy::Qty => line.qty,
             });

@@ -56,10 +56,18 @@ impl Charm {
             Direction::Nearest => {
                 let below = value.sub(at(lower)?)?;
                 let above = at(upper)?.sub(value)?;
-                if below.compare(above)?.is_le() { lower } else { upper }
+                if below.compare(above)?.is_le() {
+                    lower
+                } else {
+                    upper
+                }
             }
         };
-        Ok(Money::from_exact_rounded(at(chosen)?, currency, RoundingMode::HalfUp)?)
+        Ok(Money::from_exact_rounded(
+            at(chosen)?,
+            currency,
+            RoundingMode::HalfUp,
+        )?)
     }
 }
 
@@ -77,7 +85,10 @@ pub struct Costs {
 impl Costs {
     /// The smallest gross price that leaves the margin.
     pub fn floor(&self) -> Result<Money, Error> {
-        let outlay = self.cost.checked_add(self.shipping)?.checked_add(self.fixed_fee)?;
+        let outlay = self
+            .cost
+            .checked_add(self.shipping)?
+            .checked_add(self.fixed_fee)?;
         if outlay.minor() <= 0 {
             return Ok(Money::zero(outlay.currency()));
         }
@@ -89,7 +100,11 @@ impl Costs {
             return Err(Error::Unreachable);
         }
         let gross = outlay.exact().div(kept)?;
-        Ok(Money::from_exact_rounded(gross, outlay.currency(), RoundingMode::Ceil)?)
+        Ok(Money::from_exact_rounded(
+            gross,
+            outlay.currency(),
+            RoundingMode::Ceil,
+        )?)
     }
 }
 
@@ -131,9 +146,15 @@ pub fn price(listing: &Listing) -> Result<Priced, Error> {
             let factor = Exact::ONE.add(Exact::from_decimal(listing.adjustment))?;
             let value = listing.base.exact().mul(listing.rate)?.mul(factor)?;
             let shown = Money::from_exact_rounded(value, listing.currency, RoundingMode::HalfUp)?;
-            let rate = listing.rate.to_decimal(8, RoundingMode::HalfUp)?.normalize();
+            let rate = listing
+                .rate
+                .to_decimal(8, RoundingMode::HalfUp)?
+                .normalize();
             let percent = (listing.adjustment * Decimal::ONE_HUNDRED).normalize();
-            steps.push(format!("{} x {rate} adjusted by {percent} % is {shown}", listing.base));
+            steps.push(format!(
+                "{} x {rate} adjusted by {percent} % is {shown}",
+                listing.base
+            ));
             match &listing.charm {
                 None => shown,
                 Some(charm) => {
@@ -207,7 +228,11 @@ pub fn reprice(
     if moved.is_zero() {
         return Ok(Reprice::Unchanged);
     }
-    let moved = if moved.is_negative() { moved.checked_neg()? } else { moved };
+    let moved = if moved.is_negative() {
+        moved.checked_neg()?
+    } else {
+        moved
+    };
     let allowed = published.exact().mul(Exact::from_decimal(band))?;
     Ok(if moved.exact().compare(allowed)?.is_le() {
         Reprice::InsideBand
@@ -225,7 +250,10 @@ pub fn lowest_of_30_days(
     let from = announced_on
         .checked_sub(Span::new().days(30))
         .map_err(|_| MoneyError::OutOfRange)?;
-    let mut sorted: Vec<_> = history.iter().filter(|(day, _)| *day < announced_on).collect();
+    let mut sorted: Vec<_> = history
+        .iter()
+        .filter(|(day, _)| *day < announced_on)
+        .collect();
     sorted.sort_by_key(|(day, _)| *day);
     let mut lowest: Option<Money> = None;
     for (index, (_, price)) in sorted.iter().enumerate() {

@@ -16,22 +16,21 @@ mod merge;
 mod record;
 mod tables;
 
-pub use condition::{Amount, Condition, Fact, Facts, Limit, Test, Truth, Wanted};
+pub use condition::{Amount, Compared, Condition, Fact, Facts, Have, Limit, Test, Truth, Wanted};
 pub use error::LoadError;
 pub use load::RuleFile;
+pub use lookup::{NotInForce, bracket};
 pub use record::{Citation, Known, Period, Source, Verification};
 pub use tables::{
-    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase, DutyRule,
-    IdFormat, Intrastate, NexusLogic, Program, Restriction, RoundingRule, Rule, TaxBase, TaxRate,
-    Territory, UsState, Valuation, ZoneMember,
+    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase,
+    DutyRule, IdFormat, Intrastate, NexusLogic, Program, Restriction, RoundingRule, Rule, TaxBase,
+    TaxRate, Territory, UsState, Valuation, ZoneMember,
 };
-pub use lookup::{NotInForce, bracket};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-
 
 /// Every answer is shown with this.
 pub const NOT_ADVICE: &str = "This is a calculation from dated tables with the sources shown. It is not legal or tax advice.";

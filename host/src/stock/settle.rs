@@ -23,6 +23,13 @@ pub struct Target {
     pub returned: i64,
 }
 
+impl Target {
+    /// Units that are neither here nor coming back.
+    fn gone(&self) -> i64 {
+        (self.shipped - self.returned).max(0)
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Units that could not be promised, by line; only lines that lack some.
@@ -92,7 +99,7 @@ impl Desk {
     }
 
     fn ship_up_to(&mut self, target: &Target) {
-        let mut left = target.shipped - self.sum(target, |h| h.shipped);
+        let mut left = target.gone() - self.sum(target, Held::gone);
         for place in self.places.clone() {
             let key = (target.line.clone(), target.variant.clone(), place);
             let units = self.held.get(&key).map_or(0, |h| h.quantity).min(left);
@@ -129,11 +136,12 @@ impl Desk {
         held.shipped += units;
     }
 
+    /// Also books the goods of a shipment that the channel has taken back.
     fn return_up_to(&mut self, target: &Target) {
-        let mut left = target.returned.min(target.shipped) - self.sum(target, |h| h.returned);
+        let mut left = self.sum(target, Held::gone) - target.gone();
         for place in self.places.clone() {
             let key = (target.line.clone(), target.variant.clone(), place);
-            let units = self.held.get(&key).map_or(0, |h| h.shipped - h.returned).min(left);
+            let units = self.held.get(&key).map_or(0, Held::gone).min(left);
             if units > 0 {
                 self.book(&key, Kind::Return, units, 0);
                 self.entry(&key).returned += units;

@@ -20,6 +20,13 @@ pub struct Held {
     pub returned: i64,
 }
 
+impl Held {
+    /// Units that are neither here nor coming back.
+    pub fn gone(&self) -> i64 {
+        self.shipped - self.returned
+    }
+}
+
 /// Our places, in the order in which they are asked.
 pub async fn places(tx: &mut WriteTx, ctx: &Ctx) -> Result<Vec<LocationId>, Error> {
     let rows = tx.fetch_all("SELECT id FROM location WHERE tenant = $1 ORDER BY priority, id", args![&ctx.tenant]).await?;

@@ -68,6 +68,18 @@ on_both! {
         assert_eq!(shop.stock(&v).await, (10, 0));
     }
 
+    async fn a_shipment_taken_back_puts_the_goods_on_the_shelf_and_promises_them_again(db: TestDb) {
+        let shop = Shop::open(db).await;
+        let v = shop.with(5).await;
+        let order = OrderId::new(&shop.ctx.ids);
+        shop.settle(&order, 1, vec![want("1", &v, 0, 3)]).await;
+        assert_eq!(shop.stock(&v).await, (2, 0));
+        shop.settle(&order, 2, vec![want("1", &v, 1, 2)]).await;
+        assert_eq!(shop.stock(&v).await, (3, 1));
+        shop.settle(&order, 3, vec![want("1", &v, 0, 3)]).await;
+        assert_eq!(shop.stock(&v).await, (2, 0));
+    }
+
     async fn settling_twice_books_once(db: TestDb) {
         let shop = Shop::open(db).await;
         let v = shop.with(5).await;

@@ -30,6 +30,14 @@ impl Dialect {
             Self::Postgres => " FOR UPDATE SKIP LOCKED",
         }
     }
+
+    /// Appended to a SELECT whose row must not change before this unit of work ends; SQLite's one writer sees to that.
+    pub fn lock_row(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
 }
 
 pub fn version_sql(dialect: Dialect) -> &'static str {

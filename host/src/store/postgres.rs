@@ -3,19 +3,20 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions, PgRow};
 use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _};
 
-use super::{Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
+use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
 
 const CONNECTIONS: u32 = 16;
 
 pub struct Postgres {
     pool: PgPool,
+    bell: Bell,
 }
 
 impl Postgres {
-    pub async fn connect(url: &str) -> Result<Self, Error> {
+    pub async fn connect(url: &str, bell: Bell) -> Result<Self, Error> {
         let setup = |error: &dyn std::fmt::Display| Error::Setup {
             what: format!("cannot reach the PostgreSQL database: {error}"),
             hint: "check host, port, database name, user and password of --database; the server must be 15 or newer".into(),
@@ -31,7 +32,7 @@ impl Postgres {
         if version.parse::<u32>().unwrap_or(0) / 10_000 < dialect::OLDEST_POSTGRES {
             return Err(setup(&format!("server version {version} is too old")));
         }
-        Ok(Self { pool })
+        Ok(Self { pool, bell })
     }
 
     pub async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
@@ -45,9 +46,8 @@ impl Postgres {
         E: From<Error> + Send + 'static,
     {
         // A task of its own: a caller that goes away must not leave a connection inside a transaction.
-        let conn = self.acquire().await?;
+        let mut tx = WriteTx::new(Conn::Postgres(self.acquire().await?), self.bell.clone());
         let task = tokio::spawn(async move {
-            let mut tx = WriteTx::new(Conn::Postgres(conn));
             tx.raw("BEGIN").await?;
             let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(&mut tx))).catch_unwind().await;
             match outcome {
@@ -69,8 +69,24 @@ impl Postgres {
         task.await.unwrap_or(Err(Error::Closed.into()))
     }
 
+    pub async fn listen(&self, channel: &str) -> Result<Listener, Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(channel).await?;
+        Ok(Listener(listener))
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Hears notifications of one channel; connects again by itself, and what was sent meanwhile is lost.
+pub struct Listener(PgListener);
+
+impl Listener {
+    /// The text that came with the next notification.
+    pub async fn next(&mut self) -> Result<String, Error> {
+        Ok(self.0.recv().await?.payload().to_owned())
     }
 }
 

@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
+use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, chain, dialect};
 
 /// Units of work that may share one commit. More only adds latency: the fsync is already spread thin.
 const GROUP: usize = 256;
@@ -29,7 +29,7 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub async fn open(path: &Path) -> Result<Self, Error> {
+    pub async fn open(path: &Path, bell: Bell) -> Result<Self, Error> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -49,7 +49,7 @@ impl Sqlite {
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(setup)?;
         let (sender, queue) = mpsc::channel(QUEUE);
         let poisoned = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer)), queue, poisoned.clone()));
+        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer), bell), queue, poisoned.clone()));
         let sqlite = Self { readers, sender: sender.downgrade(), jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(task)), poisoned };
         sqlite.refuse_old_library().await?;
         Ok(sqlite)
@@ -182,17 +182,6 @@ async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<B
         tx.after_commit.clear();
         let _ = tx.raw("ROLLBACK TO work; RELEASE work").await;
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
 
 fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {

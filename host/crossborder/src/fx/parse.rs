@@ -177,3 +177,10 @@ fn attributes(tag: &str, line: usize) -> Result<BTreeMap<&str, &str>, Error> {
     }
     Ok(found)
 }
+
+impl RateTable {
+    /// The last weeks of ECB rates known when this was built: for a first start without a network.
+    pub fn embedded_recent() -> Result<Self, Error> {
+        Self::from_ecb_csv(include_str!("../../data/fx/ecb_recent.csv"))
+    }
+}

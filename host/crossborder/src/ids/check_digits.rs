@@ -81,9 +81,7 @@ impl Check {
                 let known = (1..=100).contains(&office) || matches!(office, 120 | 121 | 888 | 999);
                 Some(number(d.get(..7)?) != 0 && known && luhn(&d))
             }
-            Self::PlMod11 => {
-                Some(weighted(&d, &[6, 5, 7, 2, 3, 4, 5, 6, 7])? % 11 == *d.get(9)?)
-            }
+            Self::PlMod11 => Some(weighted(&d, &[6, 5, 7, 2, 3, 4, 5, 6, 7])? % 11 == *d.get(9)?),
             Self::PtMod11 => {
                 let check = 11 - weighted(&d, &[9, 8, 7, 6, 5, 4, 3, 2])? % 11;
                 Some((if check >= 10 { 0 } else { check }) == *d.get(8)?)
@@ -144,7 +142,10 @@ impl Check {
 }
 
 fn digits(text: &str) -> Vec<u64> {
-    text.chars().filter_map(|c| c.to_digit(10)).map(u64::from).collect()
+    text.chars()
+        .filter_map(|c| c.to_digit(10))
+        .map(u64::from)
+        .collect()
 }
 
 fn number(digits: &[u64]) -> u64 {
@@ -162,7 +163,13 @@ fn luhn(digits: &[u64]) -> bool {
         .iter()
         .rev()
         .enumerate()
-        .map(|(i, d)| if i % 2 == 0 { *d } else { d * 2 / 10 + d * 2 % 10 })
+        .map(|(i, d)| {
+            if i % 2 == 0 {
+                *d
+            } else {
+                d * 2 / 10 + d * 2 % 10
+            }
+        })
         .sum();
     sum % 10 == 0
 }
@@ -232,7 +239,10 @@ fn in_gstin(text: &str, d: &[u64]) -> Option<bool> {
 
 /// Letters count as their ASCII code minus that of `0`.
 fn br(text: &str) -> Option<bool> {
-    let values: Vec<u64> = text.bytes().map(|b| u64::from(b.wrapping_sub(b'0'))).collect();
+    let values: Vec<u64> = text
+        .bytes()
+        .map(|b| u64::from(b.wrapping_sub(b'0')))
+        .collect();
     let check = |weights: &[u64]| {
         let rest = weighted(&values, weights)? % 11;
         Some(if rest < 2 { 0 } else { 11 - rest })

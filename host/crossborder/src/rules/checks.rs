@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::LoadError;
 use super::load::Parts;
 use super::merge::Dated;
 use super::record::{Citation, Known};
-use super::LoadError;
 
 pub(super) fn check(parts: &Parts) -> Result<(), LoadError> {
     series(&parts.tax_rates, true)?;
@@ -55,7 +55,8 @@ fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
 }
 
 fn known_together(a: Known, b: Known) -> bool {
-    let ends_before = |end: Option<_>, start: Option<_>| matches!((end, start), (Some(e), Some(s)) if e <= s);
+    let ends_before =
+        |end: Option<_>, start: Option<_>| matches!((end, start), (Some(e), Some(s)) if e <= s);
     !ends_before(a.retracted_on, b.recorded_on) && !ends_before(b.retracted_on, a.recorded_on)
 }
 
@@ -69,7 +70,10 @@ fn series<T: Dated>(rows: &[T], gaps_matter: bool) -> Result<(), LoadError> {
         for (index, a) in rows.iter().enumerate() {
             for b in &rows[index + 1..] {
                 if a.period().overlaps(&b.period()) && known_together(a.known(), b.known()) {
-                    let from = b.period().valid_from.map_or("any day".into(), |d| d.to_string());
+                    let from = b
+                        .period()
+                        .valid_from
+                        .map_or("any day".into(), |d| d.to_string());
                     return Err(LoadError::Overlap { row: key, from });
                 }
             }
@@ -96,9 +100,10 @@ fn series<T: Dated>(rows: &[T], gaps_matter: bool) -> Result<(), LoadError> {
 /// A rule that points at a programme or number that does not exist would never say so at run time.
 fn limits_name_programs(parts: &Parts) -> Result<(), LoadError> {
     let exists = |series: &str, number: Option<&str>| {
-        parts.programs.iter().any(|p| {
-            p.series == series && number.is_none_or(|n| p.numbers.contains_key(n))
-        })
+        parts
+            .programs
+            .iter()
+            .any(|p| p.series == series && number.is_none_or(|n| p.numbers.contains_key(n)))
     };
     let bad = |rule: &str, what: String| LoadError::BadFile {
         file: "rules.json".to_owned(),
@@ -107,7 +112,10 @@ fn limits_name_programs(parts: &Parts) -> Result<(), LoadError> {
     for rule in &parts.rules {
         for series in rule.program.iter().chain(&rule.duty_program) {
             if !exists(series, None) {
-                return Err(bad(&rule.id, format!("programme \"{series}\" is not in programs.json")));
+                return Err(bad(
+                    &rule.id,
+                    format!("programme \"{series}\" is not in programs.json"),
+                ));
             }
         }
         for condition in &rule.when {
@@ -115,7 +123,8 @@ fn limits_name_programs(parts: &Parts) -> Result<(), LoadError> {
                 if exists(series, Some(number)) {
                     Ok(())
                 } else {
-                    let what = format!("number \"{number}\" of \"{series}\" is not in programs.json");
+                    let what =
+                        format!("number \"{number}\" of \"{series}\" is not in programs.json");
                     Err(bad(&rule.id, what))
                 }
             })?;

@@ -129,9 +129,15 @@ pub enum Wanted {
 #[serde(try_from = "Written")]
 pub enum Condition {
     /// A single-valued fact equals one of these, or a set holds one of these.
-    OneOf { fact: Fact, values: Vec<Wanted> },
+    OneOf {
+        fact: Fact,
+        values: Vec<Wanted>,
+    },
     /// A code of the fact starts with one of these.
-    StartsWith { fact: Fact, prefixes: Vec<String> },
+    StartsWith {
+        fact: Fact,
+        prefixes: Vec<String>,
+    },
     Compare {
         amount: Amount,
         test: Test,
@@ -169,7 +175,9 @@ impl TryFrom<Written> for Condition {
             (Test::AtLeast, w.at_least),
             (Test::Above, w.above),
         ];
-        let mut limits = limits.into_iter().filter_map(|(test, limit)| Some((test, limit?)));
+        let mut limits = limits
+            .into_iter()
+            .filter_map(|(test, limit)| Some((test, limit?)));
         match (w.fact, w.amount, w.not, w.any) {
             (Some(fact), None, None, None) => match (w.is, w.one_of, w.starts_with) {
                 (Some(value), None, None) => Ok(Self::OneOf {
@@ -202,34 +210,62 @@ pub enum Truth {
     Unknown,
 }
 
+/// A value of a fact as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Have<'a> {
+    Flag(bool),
+    Text(&'a str),
+}
+
+impl Wanted {
+    fn is(&self, have: Have<'_>) -> bool {
+        match (self, have) {
+            (Self::Flag(wanted), Have::Flag(have)) => *wanted == have,
+            (Self::Text(wanted), Have::Text(have)) => wanted == have,
+            _ => false,
+        }
+    }
+}
+
+/// How an amount stands against a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    Is(std::cmp::Ordering),
+    /// The limit belongs to a programme that is not in force on the date: the rule cannot hold.
+    NotInForce,
+    /// The amount or its conversion is not known.
+    Unknown,
+}
+
 /// What a condition is asked against.
 pub trait Facts {
-    /// The value of a fact; `None` = not known. `visit` sees every value of a set.
-    fn values(&self, fact: Fact) -> Option<Vec<Wanted>>;
+    /// Whether any value of the fact passes `test`; `None` = the fact is not known. A set known to be empty
+    /// passes nothing.
+    fn any(&self, fact: Fact, test: &mut dyn FnMut(Have<'_>) -> bool) -> Option<bool>;
 
-    /// How an amount stands against a limit; `None` = it cannot be said, the reason is kept by the facts.
-    fn compare(&self, amount: Amount, limit: &Limit) -> Option<std::cmp::Ordering>;
-
-    /// Called once for every fact that was used.
-    fn used(&self, fact: Fact, known: bool);
+    fn compare(&self, amount: Amount, limit: &Limit) -> Compared;
 }
 
 impl Condition {
     pub fn holds(&self, facts: &dyn Facts) -> Truth {
         match self {
-            Self::OneOf { fact, values } => test_fact(facts, *fact, |have| values.contains(have)),
-            Self::StartsWith { fact, prefixes } => test_fact(facts, *fact, |have| match have {
-                Wanted::Text(text) => prefixes.iter().any(|p| text.starts_with(p.as_str())),
-                Wanted::Flag(_) => false,
-            }),
+            Self::OneOf { fact, values } => {
+                known(facts.any(*fact, &mut |have| values.iter().any(|v| v.is(have))))
+            }
+            Self::StartsWith { fact, prefixes } => {
+                known(facts.any(*fact, &mut |have| match have {
+                    Have::Text(text) => prefixes.iter().any(|p| text.starts_with(p.as_str())),
+                    Have::Flag(_) => false,
+                }))
+            }
             Self::Compare {
                 amount,
                 test,
                 limit,
             } => match facts.compare(*amount, limit) {
-                Some(ordering) if test.holds(ordering) => Truth::Yes,
-                Some(_) => Truth::No,
-                None => Truth::Unknown,
+                Compared::Is(ordering) if test.holds(ordering) => Truth::Yes,
+                Compared::Is(_) | Compared::NotInForce => Truth::No,
+                Compared::Unknown => Truth::Unknown,
             },
             Self::Not(inner) => match inner.holds(facts) {
                 Truth::Yes => Truth::No,
@@ -249,14 +285,39 @@ impl Condition {
             }
         }
     }
+
+    /// Whether all hold: one "no" decides, whatever else is unknown.
+    pub fn all_hold(conditions: &[Self], facts: &dyn Facts) -> Truth {
+        let mut answer = Truth::Yes;
+        for condition in conditions {
+            match condition.holds(facts) {
+                Truth::No => return Truth::No,
+                Truth::Unknown => answer = Truth::Unknown,
+                Truth::Yes => {}
+            }
+        }
+        answer
+    }
+
+    /// Every fact and amount the condition asks about.
+    pub fn mentions(&self, facts: &mut Vec<Fact>, amounts: &mut Vec<(Amount, Limit)>) {
+        match self {
+            Self::OneOf { fact, .. } | Self::StartsWith { fact, .. } => {
+                if !facts.contains(fact) {
+                    facts.push(*fact);
+                }
+            }
+            Self::Compare { amount, limit, .. } => amounts.push((*amount, limit.clone())),
+            Self::Not(inner) => inner.mentions(facts, amounts),
+            Self::Any(inner) => inner.iter().for_each(|c| c.mentions(facts, amounts)),
+        }
+    }
 }
 
-fn test_fact(facts: &dyn Facts, fact: Fact, wanted: impl Fn(&Wanted) -> bool) -> Truth {
-    let values = facts.values(fact);
-    facts.used(fact, values.is_some());
-    match values {
+fn known(answer: Option<bool>) -> Truth {
+    match answer {
+        Some(true) => Truth::Yes,
+        Some(false) => Truth::No,
         None => Truth::Unknown,
-        Some(values) if values.iter().any(wanted) => Truth::Yes,
-        Some(_) => Truth::No,
     }
 }

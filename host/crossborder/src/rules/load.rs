@@ -119,20 +119,24 @@ impl Parts {
             }
             "documents.json" => {
                 let rows: Vec<DocumentFile> = json(file)?;
-                self.documents.extend(rows.into_iter().map(DocumentFile::build));
+                self.documents
+                    .extend(rows.into_iter().map(DocumentFile::build));
             }
             "dangerous_goods.json" => {
                 let rows: Vec<DangerousFile> = json(file)?;
-                self.dangerous_goods.extend(rows.into_iter().map(DangerousFile::build));
+                self.dangerous_goods
+                    .extend(rows.into_iter().map(DangerousFile::build));
             }
             "restrictions.json" => {
                 let rows: Vec<RestrictionFile> = json(file)?;
-                self.restrictions.extend(rows.into_iter().map(RestrictionFile::build));
+                self.restrictions
+                    .extend(rows.into_iter().map(RestrictionFile::build));
             }
             "description_words.json" => self.description_words.extend(json::<Vec<String>>(file)?),
             "programs.json" => {
                 let rows: Vec<ProgramFile> = json(file)?;
-                self.programs.extend(rows.into_iter().map(ProgramFile::build));
+                self.programs
+                    .extend(rows.into_iter().map(ProgramFile::build));
             }
             "rules.json" => {
                 let rows: Vec<RuleRow> = json(file)?;
@@ -197,12 +201,15 @@ impl<'a> Row<'a> {
     fn decimal(&mut self, column: &'static str) -> Result<Option<Decimal>, LoadError> {
         match self.optional(column) {
             "" => Ok(None),
-            text => decimal_from_text(text).map(Some).map_err(|e| self.bad(column, e)),
+            text => decimal_from_text(text)
+                .map(Some)
+                .map_err(|e| self.bad(column, e)),
         }
     }
 
     fn number(&mut self, column: &'static str) -> Result<Decimal, LoadError> {
-        self.decimal(column)?.ok_or_else(|| self.bad(column, "is empty"))
+        self.decimal(column)?
+            .ok_or_else(|| self.bad(column, "is empty"))
     }
 
     /// A value of a closed set, by its written name.
@@ -225,7 +232,10 @@ impl<'a> Row<'a> {
 
     fn list(&mut self, column: &'static str) -> Vec<String> {
         let text = self.optional(column);
-        text.split(';').filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        text.split(';')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     fn period(&mut self) -> Result<Period, LoadError> {
@@ -251,8 +261,17 @@ impl<'a> Row<'a> {
         let mark = mark.ok_or_else(|| self.bad("verification", "is empty"))?;
         let sources = self.optional("sources");
         let table = self.file.split('.').next().unwrap_or_default();
-        let since = period.valid_from.map(|d| format!(" since {d}")).unwrap_or_default();
-        Ok(cite(format!("{table}: {key}{since}"), period, mark, sources, ""))
+        let since = period
+            .valid_from
+            .map(|d| format!(" since {d}"))
+            .unwrap_or_default();
+        Ok(cite(
+            format!("{table}: {key}{since}"),
+            period,
+            mark,
+            sources,
+            "",
+        ))
     }
 }
 
@@ -264,7 +283,9 @@ fn csv_rows<T>(
         file: file.name.to_owned(),
         what,
     };
-    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file.text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(false)
+        .from_reader(file.text.as_bytes());
     let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -285,7 +306,10 @@ fn csv_rows<T>(
 }
 
 fn zone(row: &mut Row<'_>) -> Result<ZoneMember, LoadError> {
-    let (zone, country) = (row.text("zone")?.to_owned(), row.text("country")?.to_owned());
+    let (zone, country) = (
+        row.text("zone")?.to_owned(),
+        row.text("country")?.to_owned(),
+    );
     let period = row.period()?;
     let taxed_as = match row.optional("taxed_as") {
         "" => country.clone(),
@@ -307,7 +331,10 @@ fn tax_rate(row: &mut Row<'_>) -> Result<TaxRate, LoadError> {
     let category = row.text("category")?.to_owned();
     let rate = row.number("rate")?;
     if rate < Decimal::ZERO || rate > Decimal::ONE {
-        return Err(row.bad("rate", format!("{rate} is not a fraction: write 19 % as 0.19")));
+        return Err(row.bad(
+            "rate",
+            format!("{rate} is not a fraction: write 19 % as 0.19"),
+        ));
     }
     let period = row.period()?;
     Ok(TaxRate {
@@ -424,7 +451,10 @@ fn us_state(row: &mut Row<'_>) -> Result<UsState, LoadError> {
         nexus_sales_usd: row.decimal("nexus_sales_usd")?,
         nexus_transactions: match transactions {
             "" => None,
-            text => Some(text.parse().map_err(|_| row.bad("nexus_transactions", "is not a number"))?),
+            text => Some(
+                text.parse()
+                    .map_err(|_| row.bad("nexus_transactions", "is not a number"))?,
+            ),
         },
         nexus_logic: row.named("nexus_logic")?,
         cite: row.cite(&format!("US-{state}"), since)?,
@@ -476,7 +506,13 @@ impl IdFormatFile {
         })?;
         let key = format!("id_formats: {} {}", self.scheme, self.country);
         Ok(IdFormat {
-            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
+            cite: cite(
+                key,
+                Period::default(),
+                self.verification,
+                &self.sources.join(";"),
+                "",
+            ),
             scheme: self.scheme,
             country: self.country,
             pattern,
@@ -501,7 +537,13 @@ impl DocumentFile {
     fn build(self) -> DocumentFields {
         let key = format!("documents: {}", self.id);
         DocumentFields {
-            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
+            cite: cite(
+                key,
+                Period::default(),
+                self.verification,
+                &self.sources.join(";"),
+                "",
+            ),
             id: self.id,
             fields: self.fields,
             from_date: self.from_date,
@@ -530,7 +572,13 @@ impl DangerousFile {
     fn build(self) -> DangerousGoods {
         let key = format!("dangerous_goods: {} {}", self.un, self.packing.join("/"));
         DangerousGoods {
-            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
+            cite: cite(
+                key,
+                Period::default(),
+                self.verification,
+                &self.sources.join(";"),
+                "",
+            ),
             un: self.un,
             packing: self.packing,
             passenger_aircraft_forbidden: self.passenger_aircraft_forbidden,
@@ -571,7 +619,13 @@ impl RestrictionFile {
         };
         let sources = self.sources.join(";");
         Restriction {
-            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
+            cite: cite(
+                self.id.clone(),
+                period,
+                self.verification,
+                &sources,
+                &self.legal,
+            ),
             id: self.id,
             jurisdiction: self.jurisdiction,
             when: self.when,
@@ -622,7 +676,13 @@ impl ProgramFile {
         };
         let sources = self.sources.join(";");
         Program {
-            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
+            cite: cite(
+                self.id.clone(),
+                period,
+                self.verification,
+                &sources,
+                &self.legal,
+            ),
             series: self.series.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             jurisdiction: self.jurisdiction,
@@ -688,7 +748,13 @@ impl RuleRow {
         };
         let sources = self.sources.join(";");
         Rule {
-            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
+            cite: cite(
+                self.id.clone(),
+                period,
+                self.verification,
+                &sources,
+                &self.legal,
+            ),
             id: self.id,
             scheme: self.scheme,
             jurisdiction: self.jurisdiction,

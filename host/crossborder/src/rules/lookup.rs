@@ -33,18 +33,27 @@ impl RuleSet {
         let mut tax_rates: BTreeMap<String, BTreeMap<String, Vec<TaxRate>>> = BTreeMap::new();
         for rate in kept(&all.tax_rates, &keep) {
             let categories = tax_rates.entry(rate.jurisdiction.clone()).or_default();
-            categories.entry(rate.category.clone()).or_default().push(rate);
+            categories
+                .entry(rate.category.clone())
+                .or_default()
+                .push(rate);
         }
         let mut rules: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
         for rule in kept(&all.rules, &keep) {
-            rules.entry(rule.jurisdiction.clone()).or_default().push(rule);
+            rules
+                .entry(rule.jurisdiction.clone())
+                .or_default()
+                .push(rule);
         }
         for list in rules.values_mut() {
             list.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
         }
         let mut programs: BTreeMap<String, Vec<Program>> = BTreeMap::new();
         for program in kept(&all.programs, &keep) {
-            programs.entry(program.series.clone()).or_default().push(program);
+            programs
+                .entry(program.series.clone())
+                .or_default()
+                .push(program);
         }
         let by = |key: &String| key.clone();
         Self {
@@ -53,13 +62,33 @@ impl RuleSet {
             sources: all.sources.iter().map(|s| (by(&s.id), s.clone())).collect(),
             zones: kept(&all.zones, &keep),
             tax_rates,
-            territories: all.territories.iter().map(|t| (by(&t.code), t.clone())).collect(),
+            territories: all
+                .territories
+                .iter()
+                .map(|t| (by(&t.code), t.clone()))
+                .collect(),
             de_minimis: kept(&all.de_minimis, &keep),
-            valuation: all.valuation.iter().map(|v| (by(&v.destination), v.clone())).collect(),
-            us_states: all.us_states.iter().map(|s| (by(&s.state), s.clone())).collect(),
-            documents: all.documents.iter().map(|d| (by(&d.id), d.clone())).collect(),
+            valuation: all
+                .valuation
+                .iter()
+                .map(|v| (by(&v.destination), v.clone()))
+                .collect(),
+            us_states: all
+                .us_states
+                .iter()
+                .map(|s| (by(&s.state), s.clone()))
+                .collect(),
+            documents: all
+                .documents
+                .iter()
+                .map(|d| (by(&d.id), d.clone()))
+                .collect(),
             restrictions: kept(&all.restrictions, &keep),
-            rounding: all.rounding.iter().map(|r| (by(&r.jurisdiction), r.clone())).collect(),
+            rounding: all
+                .rounding
+                .iter()
+                .map(|r| (by(&r.jurisdiction), r.clone()))
+                .collect(),
             programs,
             rules,
             all,
@@ -133,7 +162,9 @@ impl RuleSet {
 
     /// Special territories of a country, to say what a missing region leaves open.
     pub fn territories_of(&self, country: &str) -> impl Iterator<Item = &Territory> {
-        self.territories.values().filter(move |t| t.country == country)
+        self.territories
+            .values()
+            .filter(move |t| t.country == country)
     }
 
     pub fn cash_rounding(&self, country: &str, ccy: &str) -> Option<&CashRounding> {
@@ -182,7 +213,11 @@ impl RuleSet {
         rows.find(|r| r.un == un && r.packing.iter().any(|p| p == packing))
     }
 
-    pub fn restrictions(&self, jurisdiction: &str, date: Date) -> impl Iterator<Item = &Restriction> {
+    pub fn restrictions(
+        &self,
+        jurisdiction: &str,
+        date: Date,
+    ) -> impl Iterator<Item = &Restriction> {
         self.restrictions
             .iter()
             .filter(move |r| r.jurisdiction == jurisdiction && r.period.holds_on(date))
@@ -194,7 +229,9 @@ impl RuleSet {
 
     /// Where and how the jurisdiction rounds tax; the row `*` is the general setting.
     pub fn rounding(&self, jurisdiction: &str) -> Option<&RoundingRule> {
-        self.rounding.get(jurisdiction).or_else(|| self.rounding.get("*"))
+        self.rounding
+            .get(jurisdiction)
+            .or_else(|| self.rounding.get("*"))
     }
 
     /// The programme of a series in force on a date.
@@ -237,26 +274,32 @@ impl Program {
     }
 
     pub fn brackets(&self, name: &str) -> &[Bracket] {
-        self.brackets.get(name).map(Vec::as_slice).unwrap_or_default()
+        self.brackets
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 
     pub fn list_has(&self, name: &str, value: &str) -> bool {
-        self.lists.get(name).is_some_and(|l| l.iter().any(|v| v == value))
+        self.lists
+            .get(name)
+            .is_some_and(|l| l.iter().any(|v| v == value))
     }
 }
 
 /// The first bracket that reaches `value`, in the brackets' own unit.
 pub fn bracket(brackets: &[Bracket], value: Decimal) -> Option<&Bracket> {
-    brackets.iter().find(|b| {
-        b.up_to.is_none_or(|to| value <= to) && b.below.is_none_or(|to| value < to)
-    })
+    brackets
+        .iter()
+        .find(|b| b.up_to.is_none_or(|to| value <= to) && b.below.is_none_or(|to| value < to))
 }
 
 impl RuleSet {
     /// Whether a series exists but begins only after `date`.
     pub fn series_starts_after(&self, series: &str, date: Date) -> bool {
         self.programs.get(series).is_some_and(|rows| {
-            rows.iter().all(|p| p.period.valid_from.is_some_and(|from| from > date))
+            rows.iter()
+                .all(|p| p.period.valid_from.is_some_and(|from| from > date))
         })
     }
 }

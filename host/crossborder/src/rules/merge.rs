@@ -47,8 +47,16 @@ macro_rules! dated {
     };
 }
 
-dated!(TaxRate, |r| format!("{} {} {}", r.jurisdiction, r.tax, r.category));
-dated!(DeMinimis, |r| format!("{} {} {}", r.destination, r.from.join("+"), r.mode));
+dated!(TaxRate, |r| format!(
+    "{} {} {}",
+    r.jurisdiction, r.tax, r.category
+));
+dated!(DeMinimis, |r| format!(
+    "{} {} {}",
+    r.destination,
+    r.from.join("+"),
+    r.mode
+));
 dated!(Program, |r| r.series.clone());
 dated!(Rule, |r| r.id.clone());
 dated!(Restriction, |r| r.id.clone());
@@ -121,7 +129,9 @@ pub(super) fn over(base: Parts, over: Parts) -> Parts {
         zones: lay(base.zones, over.zones),
         tax_rates: lay(base.tax_rates, over.tax_rates),
         territories: replace(base.territories, over.territories, |t| t.code.clone()),
-        cash_rounding: replace(base.cash_rounding, over.cash_rounding, |c| c.country.clone()),
+        cash_rounding: replace(base.cash_rounding, over.cash_rounding, |c| {
+            c.country.clone()
+        }),
         fixed_euro: replace(base.fixed_euro, over.fixed_euro, |f| f.code.clone()),
         de_minimis: lay(base.de_minimis, over.de_minimis),
         valuation: replace(base.valuation, over.valuation, |v| v.destination.clone()),

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::record::{Citation, Known, Period, Verification};
+use super::record::{Citation, Known, Period};
 use crate::money::{Decimal, RoundingMode};
 
 /// A country of a tax zone. `taxed_as` differs where a territory follows another's rates (Monaco).

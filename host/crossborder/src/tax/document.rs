@@ -74,9 +74,12 @@ pub fn document_tax(document: &Document) -> Result<DocumentTax, Error> {
     let mut exact: BTreeMap<(String, String), Exact> = BTreeMap::new();
     let mut rounded: BTreeMap<(String, String), Money> = BTreeMap::new();
     for line in &document.lines {
-        let rates = document.rates.get(&line.rate_key).ok_or_else(|| Error::UnknownRateKey {
-            key: line.rate_key.clone(),
-        })?;
+        let rates = document
+            .rates
+            .get(&line.rate_key)
+            .ok_or_else(|| Error::UnknownRateKey {
+                key: line.rate_key.clone(),
+            })?;
         let unit = Exact::from_decimal(line.unit);
         let qty = Exact::from_decimal(line.qty);
         // A line is an amount of money before it is taxed.
@@ -146,7 +149,8 @@ pub fn split_gross(
     let divisor = Exact::ONE.add(rate)?;
     match round {
         InclusiveRound::Net => {
-            let net = Money::from_exact_rounded(gross.exact().div(divisor)?, gross.currency(), mode)?;
+            let net =
+                Money::from_exact_rounded(gross.exact().div(divisor)?, gross.currency(), mode)?;
             Ok((net, gross.checked_sub(net)?))
         }
         InclusiveRound::Tax => {

@@ -6,12 +6,12 @@ mod asia;
 mod europe;
 
 pub use americas::{
-    BrRemessa, CaImport, MxCourier, UsEntry, UsNexus, UsNexusWhy, UsRule, UsSourcing, br_remessa, ca_import,
-    mx_courier, us_entry, us_nexus, us_sourcing,
+    BrRemessa, CaImport, MxCourier, UsEntry, UsNexus, UsNexusWhy, UsRule, UsSourcing, br_remessa,
+    ca_import, mx_courier, us_entry, us_nexus, us_sourcing,
 };
 pub use asia::{
-    CnCbec, CnCbecChannel, CnOrder, CnPostal, InTcs, JpPersonal, KrPersonal, cn_cbec, cn_postal, in_tcs, jp_personal,
-    kr_personal,
+    CnCbec, CnCbecChannel, CnOrder, CnPostal, InTcs, JpPersonal, KrPersonal, cn_cbec, cn_postal,
+    in_tcs, jp_personal, kr_personal,
 };
 pub use europe::{ChImport, TrPostal, ch_import, tr_postal};
 
@@ -48,5 +48,9 @@ fn above(amount: Money, limit: Decimal) -> Result<bool, Error> {
 }
 
 fn half_up(value: Exact, currency: Currency) -> Result<Money, Error> {
-    Ok(Money::from_exact_rounded(value, currency, RoundingMode::HalfUp)?)
+    Ok(Money::from_exact_rounded(
+        value,
+        currency,
+        RoundingMode::HalfUp,
+    )?)
 }

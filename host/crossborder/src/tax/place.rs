@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
-use super::rates::{Applied, jurisdiction_of, rate_for};
 use super::Error;
+use super::rates::{Applied, jurisdiction_of, rate_for};
 use crate::money::{Currency, Exact, Money, RoundingMode};
 use crate::rules::RuleSet;
 
@@ -61,7 +61,11 @@ pub struct Place {
 }
 
 pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Error> {
-    let member = |country: &str| rules.zone_of(country, facts.date).filter(|z| z.zone == "EU");
+    let member = |country: &str| {
+        rules
+            .zone_of(country, facts.date)
+            .filter(|z| z.zone == "EU")
+    };
     let destination = member(&facts.ship_to).ok_or_else(|| Error::NotEu {
         country: facts.ship_to.clone(),
         date: facts.date,
@@ -72,9 +76,7 @@ pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Err
     let to_destination = |reason| (destination.clone(), reason);
     let (taxing_country, reason) = match origin {
         Some(origin) if origin == destination => to_destination(PlaceReason::Domestic),
-        _ if facts.business_buyer => {
-            to_destination(PlaceReason::IntraCommunitySupplyReverseCharge)
-        }
+        _ if facts.business_buyer => to_destination(PlaceReason::IntraCommunitySupplyReverseCharge),
         None => to_destination(PlaceReason::ThresholdNotAvailable),
         Some(_) if facts.several_states => to_destination(PlaceReason::ThresholdNotAvailable),
         Some(_) if facts.opted_destination => to_destination(PlaceReason::OptedForDestination),
@@ -87,7 +89,12 @@ pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Err
             let threshold = Exact::from_decimal(threshold);
             // The sale that crosses the line is already taxed at destination.
             let with_this = facts.year_to_date.checked_add(facts.sale_net)?;
-            let over = |amount: Money| amount.exact().compare(threshold).map(std::cmp::Ordering::is_gt);
+            let over = |amount: Money| {
+                amount
+                    .exact()
+                    .compare(threshold)
+                    .map(std::cmp::Ordering::is_gt)
+            };
             if over(with_this)? || over(facts.previous_year)? {
                 to_destination(PlaceReason::ThresholdExceeded)
             } else {
@@ -103,10 +110,15 @@ pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Err
             vat: Money::zero(facts.sale_net.currency()),
         });
     }
-    let region = facts.region.as_deref().filter(|_| taxing_country == destination);
+    let region = facts
+        .region
+        .as_deref()
+        .filter(|_| taxing_country == destination);
     let jurisdiction = jurisdiction_of(rules, &taxing_country, region, facts.date);
     let rate = rate_for(rules, &jurisdiction, &facts.category, facts.date)?;
-    let vat = facts.sale_net.mul_rounded(rate.total()?, RoundingMode::HalfUp)?;
+    let vat = facts
+        .sale_net
+        .mul_rounded(rate.total()?, RoundingMode::HalfUp)?;
     Ok(Place {
         taxing_country,
         reason,
@@ -175,7 +187,11 @@ pub fn item_duty(
             what,
         })
     };
-    let wanted = number(if full_declaration { "h1_digits" } else { "h7_digits" })?;
+    let wanted = number(if full_declaration {
+        "h1_digits"
+    } else {
+        "h7_digits"
+    })?;
     let wanted = usize::try_from(wanted.mantissa()).unwrap_or(6);
     let mut distinct = BTreeSet::new();
     for code in codes {

@@ -32,7 +32,9 @@ impl Applied {
 
 /// The jurisdiction whose rates hold: the region's own table if it has one, else the country's.
 pub fn jurisdiction_of(rules: &RuleSet, country: &str, region: Option<&str>, date: Date) -> String {
-    let country = rules.zone_of(country, date).map_or(country, |z| z.taxed_as.as_str());
+    let country = rules
+        .zone_of(country, date)
+        .map_or(country, |z| z.taxed_as.as_str());
     if let Some(region) = region {
         let code = match rules.territory(country, region) {
             Some(territory) => territory.code.clone(),

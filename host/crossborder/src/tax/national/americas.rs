@@ -29,10 +29,12 @@ pub fn br_remessa(
             limit: format!("{limit} {}", program.ccy),
         });
     }
-    let step = bracket(program.brackets("import_tax"), value.to_decimal()).ok_or(Error::MissingNumber {
-        program: program.id.clone(),
-        what: "import_tax",
-    })?;
+    let step = bracket(program.brackets("import_tax"), value.to_decimal()).ok_or(
+        Error::MissingNumber {
+            program: program.id.clone(),
+            what: "import_tax",
+        },
+    )?;
     let ccy = value.currency();
     let raw = value
         .exact()
@@ -70,11 +72,16 @@ pub fn mx_courier(
     if above(value, number(program, "limit")?)? {
         return Ok(None);
     }
-    let group = if program.list_has("treaty", origin) { "treaty" } else { "other" };
-    let step = bracket(program.brackets(group), value.to_decimal()).ok_or(Error::MissingNumber {
-        program: program.id.clone(),
-        what: "brackets",
-    })?;
+    let group = if program.list_has("treaty", origin) {
+        "treaty"
+    } else {
+        "other"
+    };
+    let step =
+        bracket(program.brackets(group), value.to_decimal()).ok_or(Error::MissingNumber {
+            program: program.id.clone(),
+            what: "brackets",
+        })?;
     Ok(Some(MxCourier {
         rate: step.rate,
         tax: value.mul_rounded(step.rate, RoundingMode::HalfUp)?,
@@ -119,7 +126,9 @@ pub fn ca_import(
     let tax = if above(value_for_duty, number(program, "tax_free_up_to")?)? {
         let province = province.trim_start_matches("CA-");
         let rates = rate_for(rules, &format!("CA-{province}"), "standard", date)?;
-        value_for_duty.checked_add(duty)?.mul_rounded(rates.total()?, RoundingMode::HalfUp)?
+        value_for_duty
+            .checked_add(duty)?
+            .mul_rounded(rates.total()?, RoundingMode::HalfUp)?
     } else {
         zero
     };
@@ -174,11 +183,17 @@ pub fn us_entry(
     if let Ok(program) = rules.program("us.section321", date) {
         in_currency_of(program, value)?;
         let over = above(value, number(program, "threshold")?)?;
-        return Ok(answer(if over { UsRule::Tariff } else { UsRule::Section321 }));
+        return Ok(answer(if over {
+            UsRule::Tariff
+        } else {
+            UsRule::Section321
+        }));
     }
-    if let (Ok(program), "post", Some(rate)) =
-        (rules.program("us.ieepa_postal_specific", date), mode, ieepa_rate)
-    {
+    if let (Ok(program), "post", Some(rate)) = (
+        rules.program("us.ieepa_postal_specific", date),
+        mode,
+        ieepa_rate,
+    ) {
         let step = bracket(program.brackets("per_item"), rate);
         let fixed = step.and_then(|s| s.fixed).ok_or(Error::MissingNumber {
             program: program.id.clone(),
@@ -244,7 +259,9 @@ pub fn us_nexus(
         };
     };
     let by_sales = sales_usd > limit || (inclusive && sales_usd == limit);
-    let by_count = state.nexus_transactions.is_some_and(|count| transactions >= count);
+    let by_count = state
+        .nexus_transactions
+        .is_some_and(|count| transactions >= count);
     let both = state.nexus_logic == Some(NexusLogic::And);
     let why = match (both, by_sales, by_count) {
         (true, true, true) => UsNexusWhy::SalesAndTransactions,

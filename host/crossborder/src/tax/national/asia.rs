@@ -67,7 +67,10 @@ pub fn cn_cbec(rules: &RuleSet, date: Date, order: &CnOrder) -> Result<CnCbec, E
         let rate = order.duty_rate.ok_or_else(|| Error::MissingFact {
             what: "the duty rate of an item above the order limit".to_owned(),
         })?;
-        (order.dutiable.mul_rounded(rate, RoundingMode::HalfUp)?, Exact::ONE)
+        (
+            order.dutiable.mul_rounded(rate, RoundingMode::HalfUp)?,
+            Exact::ONE,
+        )
     } else {
         (zero, exact(program, "reduction")?)
     };
@@ -78,12 +81,25 @@ pub fn cn_cbec(rules: &RuleSet, date: Date, order: &CnOrder) -> Result<CnCbec, E
     let consumption = Exact::from_decimal(order.consumption_rate);
     let vat = Exact::from_decimal(vat_rate);
     let rest = Exact::ONE.sub(consumption)?;
-    let base = order.dutiable.checked_add(duty)?.exact().div(rest)?.mul(share)?;
+    let base = order
+        .dutiable
+        .checked_add(duty)?
+        .exact()
+        .div(rest)?
+        .mul(share)?;
     let consumption_tax = half_up(base.mul(consumption)?, ccy)?;
     let vat_tax = half_up(base.mul(vat)?, ccy)?;
-    let composite = consumption.add(vat)?.div(rest)?.mul(share)?.mul(Exact::from_int(100))?;
+    let composite = consumption
+        .add(vat)?
+        .div(rest)?
+        .mul(share)?
+        .mul(Exact::from_int(100))?;
     Ok(CnCbec {
-        channel: if over_order { CnCbecChannel::Full } else { CnCbecChannel::Reduced },
+        channel: if over_order {
+            CnCbecChannel::Full
+        } else {
+            CnCbecChannel::Reduced
+        },
         duty,
         consumption_tax,
         vat: vat_tax,
@@ -116,7 +132,14 @@ pub fn cn_postal(
     let program = rules.program("cn.postal", date)?;
     in_currency_of(program, value)?;
     let near = program.list_has("near", ship_from);
-    let limit = number(program, if near { "value_limit_near" } else { "value_limit" })?;
+    let limit = number(
+        program,
+        if near {
+            "value_limit_near"
+        } else {
+            "value_limit"
+        },
+    )?;
     if above(value, limit)? && !single_indivisible {
         return Ok(CnPostal::ReturnOrGoodsClearance);
     }
@@ -198,7 +221,11 @@ pub fn jp_personal(
         Money::zero(yen)
     } else {
         let base = customs.add(duty.exact())?;
-        Money::from_exact_rounded(base.mul(Exact::from_decimal(rate))?, yen, RoundingMode::Floor)?
+        Money::from_exact_rounded(
+            base.mul(Exact::from_decimal(rate))?,
+            yen,
+            RoundingMode::Floor,
+        )?
     };
     Ok(JpPersonal {
         customs_value: customs.to_decimal(1, RoundingMode::HalfUp)?,
@@ -227,7 +254,14 @@ pub fn kr_personal(
     let program = rules.program("kr.personal", date)?;
     in_currency_of(program, goods)?;
     let wide = list_clearance && ship_from == "US";
-    let limit = number(program, if wide { "list_clearance_us" } else { "threshold" })?;
+    let limit = number(
+        program,
+        if wide {
+            "list_clearance_us"
+        } else {
+            "threshold"
+        },
+    )?;
     let zero = Money::zero(goods.currency());
     if !above(goods, limit)? {
         return Ok(KrPersonal {
@@ -240,7 +274,9 @@ pub fn kr_personal(
         what: "the duty rate into KR".to_owned(),
     })?;
     let duty = cif.mul_rounded(rate, RoundingMode::HalfUp)?;
-    let vat = cif.checked_add(duty)?.mul_rounded(number(program, "vat_rate")?, RoundingMode::HalfUp)?;
+    let vat = cif
+        .checked_add(duty)?
+        .mul_rounded(number(program, "vat_rate")?, RoundingMode::HalfUp)?;
     Ok(KrPersonal {
         exempt: false,
         duty,

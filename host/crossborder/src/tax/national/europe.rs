@@ -28,10 +28,17 @@ pub fn ch_import(
     let increment = exact(program, "increment")?;
     let tax = assessment.exact().mul(Exact::from_decimal(rate))?;
     let steps = tax.div(increment)?.to_decimal(0, RoundingMode::HalfUp)?;
-    let tax = half_up(Exact::from_decimal(steps).mul(increment)?, assessment.currency())?;
+    let tax = half_up(
+        Exact::from_decimal(steps).mul(increment)?,
+        assessment.currency(),
+    )?;
     let levied = above(tax, number(program, "tax_not_levied_up_to")?)?;
     Ok(ChImport {
-        tax: if levied { tax } else { Money::zero(assessment.currency()) },
+        tax: if levied {
+            tax
+        } else {
+            Money::zero(assessment.currency())
+        },
         levied,
     })
 }

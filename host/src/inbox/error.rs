@@ -1,0 +1,18 @@
+use crate::id::DeliveryId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was recorded; the sender should come back.
+    #[error("too many deliveries are waiting to be recorded")]
+    Busy,
+    #[error("the delivery could not be recorded")]
+    NotRecorded,
+    #[error("there is no delivery {0}; hint: `entrepot sync status` lists recent ones")]
+    Missing(DeliveryId),
+    #[error("the content of a delivery cannot be read")]
+    Content(#[from] serde_json::Error),
+    #[error(transparent)]
+    Secrets(#[from] crate::secrets::Error),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}

@@ -1,0 +1,282 @@
+//! The loop that claims due lanes and runs their handlers.
+//!
+//! One runner per process. It claims no more than it can start at once, so that a claim is a started handler and the claims
+//! counter tells crashes. A lane whose former holder died is a suspect: a runner has at most one of them at work, so that
+//! lanes that merely ran beside a handler that kills the process do not collect its crashes.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::model::{Cap, Claim, LaneKind, NEVER, Outcome, RENEW_MS, SWEEP_MS, share_slots};
+use super::wake::Wake;
+use super::{Error, HandlerError, finish, store};
+use crate::ctx::Ctx;
+use crate::store::{Store, chain};
+
+/// What runs when a lane of its kind is due. No unit of work is open when it is called; `ctx` has the lane's tenant.
+pub trait Handler: Send + Sync {
+    fn run<'a>(&'a self, ctx: &'a Ctx, claim: &'a Claim) -> BoxFuture<'a, Result<(), HandlerError>>;
+}
+
+/// Kinds without a handler stay due; another process may serve them.
+#[derive(Clone, Default)]
+pub struct Handlers(HashMap<LaneKind, Arc<dyn Handler>>);
+
+impl Handlers {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn with(mut self, kind: LaneKind, handler: impl Handler + 'static) -> Self {
+        self.0.insert(kind, Arc::new(handler));
+        self
+    }
+}
+
+/// How many handlers may run at once.
+#[derive(Clone, Debug)]
+pub struct Limits(HashMap<LaneKind, Cap>);
+
+impl Default for Limits {
+    fn default() -> Self {
+        let cap = |kind: &LaneKind| {
+            let (total, per_connection) = match kind {
+                LaneKind::Inbound => (64, 32),
+                LaneKind::Push | LaneKind::Fulfilment => (16, 4),
+                LaneKind::Poll => (16, 2),
+                LaneKind::Listings | LaneKind::Webhooks | LaneKind::Reconcile => (8, 1),
+                LaneKind::Housekeeping => (2, 2),
+            };
+            (*kind, Cap { total, per_connection })
+        };
+        Self(LaneKind::ALL.iter().map(cap).collect())
+    }
+}
+
+impl Limits {
+    #[must_use]
+    pub fn with(mut self, kind: LaneKind, cap: Cap) -> Self {
+        self.0.insert(kind, cap);
+        self
+    }
+
+    fn of(&self, kind: LaneKind) -> Cap {
+        self.0.get(&kind).copied().unwrap_or(Cap { total: 1, per_connection: 1 })
+    }
+}
+
+/// A claim may come back empty although lanes looked due, because another process was faster.
+const EMPTY_CLAIM_PAUSE_MS: i64 = 250;
+const FAILED_CLAIM_PAUSE_MS: i64 = 1_000;
+/// How long a stopping runner waits for its handlers.
+const GRACE_MS: i64 = 20_000;
+const FINISH_ATTEMPTS: usize = 3;
+
+pub struct Runner {
+    store: Store,
+    ctx: Ctx,
+    handlers: Handlers,
+    limits: Limits,
+    tasks: JoinSet<()>,
+    held: HashMap<Id, Claim>,
+    turn: usize,
+}
+
+impl Runner {
+    pub fn new(store: Store, ctx: Ctx, handlers: Handlers, limits: Limits) -> Self {
+        Self { store, ctx, handlers, limits, tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
+    }
+
+    /// Works until `stop` resolves, then lets running handlers end, and gives back what did not end in time.
+    pub async fn run(mut self, mut wake: Box<dyn Wake>, stop: impl Future<Output = ()> + Send) {
+        let clock = self.ctx.clock.clone();
+        let mut stop = std::pin::pin!(stop);
+        let mut renew_at = clock.now_ms() + RENEW_MS;
+        loop {
+            self.renew_if_due(&mut renew_at).await;
+            let next_at = match self.claim_due().await {
+                Ok(at) => at,
+                Err(_) if self.store.is_poisoned() => {
+                    tracing::error!("lanes stand still: the database cannot be written");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "due lanes could not be claimed");
+                    clock.now_ms() + FAILED_CLAIM_PAUSE_MS
+                }
+            };
+            let sweep_at = clock.now_ms() + SWEEP_MS;
+            tokio::select! {
+                () = &mut stop => break,
+                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                () = wake.wait() => {}
+                () = clock.sleep_until(next_at.min(sweep_at).min(renew_at)) => {}
+            }
+            while let Some(ended) = self.tasks.try_join_next_with_id() {
+                self.note_end(ended);
+            }
+        }
+        self.wind_down(renew_at).await;
+    }
+
+    /// Runs everything that is due now, and what that makes due now, and returns. For tests and one-shot commands.
+    pub async fn run_until_idle(&mut self) -> Result<(), crate::store::Error> {
+        loop {
+            self.claim_due().await?;
+            match self.tasks.join_next_with_id().await {
+                Some(ended) => self.note_end(ended),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Starts what is due and has a free slot; returns when to look again if nothing wakes the runner before.
+    async fn claim_due(&mut self) -> Result<i64, crate::store::Error> {
+        loop {
+            let now = self.ctx.now_ms();
+            let seen = store::due(&mut self.store.read().await?).await?;
+            let mine = seen.flows.into_iter().filter(|(kind, ..)| self.handlers.0.contains_key(kind));
+            let (due, later): (Vec<_>, Vec<_>) = mine.partition(|(.., at)| *at <= now);
+            let later = later.into_iter().map(|(.., at)| at).chain([seen.expires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
+            let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
+            let slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
+            let suspects: Vec<LaneKind> = if seen.expires_at <= now && !self.held.values().any(Claim::is_suspect) {
+                self.handlers.0.keys().copied().collect()
+            } else {
+                Vec::new()
+            };
+            if slots.is_empty() && suspects.is_empty() {
+                return Ok(later);
+            }
+            self.turn = self.turn.wrapping_add(1);
+            let claims = self.claim(now, slots, suspects).await?;
+            if claims.is_empty() {
+                return Ok(later.min(now + EMPTY_CLAIM_PAUSE_MS));
+            }
+            for claim in claims {
+                self.start(claim);
+            }
+        }
+    }
+
+    async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Vec<LaneKind>) -> Result<Vec<Claim>, crate::store::Error> {
+        let owner = self.ctx.ids.body();
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !suspects.is_empty() {
+                        for (tenant, lane) in store::quarantine_crashed(tx, now).await? {
+                            tracing::warn!(tenant, lane, "lane quarantined: the process ended every time it ran");
+                        }
+                    }
+                    store::claim(tx, &owner, now, &slots, &suspects).await
+                })
+            })
+            .await
+    }
+
+    fn start(&mut self, claim: Claim) {
+        let Some(handler) = self.handlers.0.get(&claim.key().kind).cloned() else { return };
+        let (store, ctx) = (self.store.clone(), Ctx { tenant: claim.tenant().clone(), ..self.ctx.clone() });
+        let mine = claim.clone();
+        let task = self.tasks.spawn(async move {
+            let result = AssertUnwindSafe(handler.run(&ctx, &claim)).catch_unwind().await;
+            let result = result.unwrap_or_else(|_| Err(HandlerError::failed("the handler panicked")));
+            settle(&store, &ctx, &claim, result).await;
+        });
+        self.held.insert(task.id(), mine);
+    }
+
+    fn running_by_flow(&self) -> HashMap<String, usize> {
+        let mut running = HashMap::new();
+        for claim in self.held.values() {
+            *running.entry(claim.key().flow()).or_default() += 1;
+        }
+        running
+    }
+
+    fn note_end(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+        self.held.remove(&id);
+    }
+
+    async fn renew_if_due(&mut self, renew_at: &mut i64) {
+        let now = self.ctx.now_ms();
+        if now < *renew_at {
+            return;
+        }
+        *renew_at = now + RENEW_MS;
+        let claims: Vec<Claim> = self.held.values().filter(|claim| !claim.is_finished()).cloned().collect();
+        if claims.is_empty() {
+            return;
+        }
+        let renewed = self.store.write(move |tx| Box::pin(async move { store::renew(tx, &claims, now).await })).await;
+        match renewed {
+            Ok(lost) => lost.iter().for_each(Claim::mark_lost),
+            Err(error) => tracing::warn!(error = %chain(&error), "leases could not be renewed"),
+        }
+    }
+
+    async fn wind_down(&mut self, mut renew_at: i64) {
+        let clock = self.ctx.clock.clone();
+        let deadline = clock.now_ms() + GRACE_MS;
+        while !self.tasks.is_empty() && clock.now_ms() < deadline {
+            tokio::select! {
+                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                () = clock.sleep_until(deadline.min(renew_at)) => self.renew_if_due(&mut renew_at).await,
+            }
+        }
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            if let Ok((id, ())) = ended {
+                self.held.remove(&id);
+            }
+        }
+        for claim in std::mem::take(&mut self.held).into_values() {
+            let ctx = Ctx { tenant: claim.tenant().clone(), ..self.ctx.clone() };
+            end_run(&self.store, &ctx, &claim, Outcome::Again { at_ms: ctx.now_ms() }).await;
+        }
+    }
+}
+
+/// Ends the run as the handler's result says, unless the handler has done so itself.
+async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), HandlerError>) {
+    let outcome = match result {
+        Ok(()) => Outcome::Done,
+        Err(HandlerError::Throttled { at_ms }) => Outcome::Throttled { at_ms },
+        Err(HandlerError::Quarantine { reason }) => Outcome::Quarantine { reason },
+        Err(HandlerError::Failed { reason, retry_after_ms }) => {
+            tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), failures = claim.failures() + 1, reason, "lane failed");
+            Outcome::Failed { reason, retry_after_ms }
+        }
+        Err(HandlerError::Stale) => {
+            tracing::info!(tenant = ctx.tenant.as_str(), lane = %claim.key(), "a run lost its lane; nothing of it was stored");
+            return;
+        }
+    };
+    if !claim.is_finished() {
+        end_run(store, ctx, claim, outcome).await;
+    }
+}
+
+/// If the end cannot be stored, the lease runs out and the lane is claimed again.
+async fn end_run(store: &Store, ctx: &Ctx, claim: &Claim, outcome: Outcome) {
+    for attempt in 1..=FINISH_ATTEMPTS {
+        let (owned_ctx, owned_claim, outcome) = (ctx.clone(), claim.clone(), outcome.clone());
+        let ended = store.write(move |tx| Box::pin(async move { finish(tx, &owned_ctx, &owned_claim, outcome).await })).await;
+        match ended {
+            Ok(()) | Err(Error::Stale) => return,
+            Err(Error::Store(crate::store::Error::Contended(_))) if attempt < FINISH_ATTEMPTS => {}
+            Err(error) => {
+                tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), error = %chain(&error), "the end of a run could not be stored");
+                return;
+            }
+        }
+    }
+}

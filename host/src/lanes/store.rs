@@ -1,0 +1,325 @@
+//! SQL on the table `lane`. Rows of all tenants are claimed by the same statements; everything else names its tenant.
+
+use super::model::{Claim, End, LEASE_MS, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
+use crate::args;
+use crate::ctx::Tenant;
+use crate::id::ConnectionId;
+use crate::store::{Error, Row, Sql, Value, WriteTx, placeholders};
+
+/// Both databases use a partial index only where its condition is repeated, text for text.
+macro_rules! free_and_live {
+    () => {
+        "claims = 0 AND quarantined_at IS NULL AND next_due < 9223372036854775807"
+    };
+}
+macro_rules! held {
+    () => {
+        "claims > 0 AND quarantined_at IS NULL"
+    };
+}
+
+/// Fourteen values a row; well under the limit of parameters of either database.
+const ROWS_PER_INSERT: usize = 500;
+
+pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_ms: i64) -> Result<(), Error> {
+    let mut lanes: Vec<(String, &LaneKey)> = lanes.iter().map(|lane| (lane.id(), lane)).collect();
+    lanes.sort();
+    lanes.dedup();
+    for chunk in lanes.chunks(ROWS_PER_INSERT) {
+        let mut values = Vec::with_capacity(chunk.len() * 14);
+        for (id, lane) in chunk {
+            values.extend_from_slice(args![
+                tenant, id, lane.flow(), lane.kind.as_str(), lane.connection_text(), &lane.subject,
+                0i64, "", 0i64, at_ms, NEVER, 0i64, 0i64, 0i64
+            ]);
+        }
+        // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
+        let sql = format!(
+            "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures)
+             VALUES {}
+             ON CONFLICT (tenant, id) DO UPDATE SET
+               wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
+               next_due = CASE WHEN lane.owner <> '' THEN lane.next_due
+                               WHEN excluded.next_due < lane.not_before THEN lane.not_before
+                               ELSE excluded.next_due END
+             WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
+            placeholders(chunk.len(), 14)
+        );
+        tx.execute_built(sql, &values).await?;
+    }
+    Ok(())
+}
+
+/// What a runner can see without claiming anything.
+pub struct Due {
+    /// Flows that have free lanes waiting, with the earliest due time of each.
+    pub flows: Vec<(LaneKind, String, i64)>,
+    /// Earliest end of a lease that nobody may have renewed.
+    pub expires_at: i64,
+}
+
+/// Cost grows with the number of flows that wait for anything, not with the number of lanes.
+pub async fn due(conn: &mut impl Sql) -> Result<Due, Error> {
+    let rows = conn
+        .fetch_all(
+            concat!(
+                "WITH RECURSIVE f (flow) AS (
+                   SELECT MIN(flow) FROM lane WHERE ", free_and_live!(), "
+                   UNION ALL
+                   SELECT (SELECT MIN(lane.flow) FROM lane WHERE lane.flow > f.flow AND ", free_and_live!(), ") FROM f WHERE f.flow IS NOT NULL)
+                 SELECT f.flow, (SELECT MIN(next_due) FROM lane WHERE lane.flow = f.flow AND ", free_and_live!(), ")
+                 FROM f WHERE f.flow IS NOT NULL"
+            ),
+            &[],
+        )
+        .await?;
+    let mut flows = Vec::with_capacity(rows.len());
+    for row in rows {
+        let flow: String = row.get(0)?;
+        // A kind unknown here belongs to another version of the program that shares the database.
+        let kind = flow.split_once('/').and_then(|(kind, _)| LaneKind::parse(kind));
+        if let (Some(kind), Some(at)) = (kind, row.get::<Option<i64>>(1)?) {
+            flows.push((kind, flow, at));
+        }
+    }
+    let row = conn.fetch_one(concat!("SELECT MIN(next_due) FROM lane WHERE ", held!()), &[]).await?;
+    Ok(Due { flows, expires_at: row.get::<Option<i64>>(0)?.unwrap_or(NEVER) })
+}
+
+/// Quarantines lanes whose last allowed claim ended without a word; returns tenant and id of each.
+pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(String, String)>, Error> {
+    let reason = format!("the process ended {MAX_CLAIMS} times while this lane was running");
+    let rows = tx
+        .fetch_all(
+            concat!(
+                "UPDATE lane SET quarantined_at = $1, reason = $2, owner = '', lease_until = 0, wish_at = $3
+                 WHERE ", held!(), " AND next_due <= $1 AND claims >= $4 RETURNING tenant, id"
+            ),
+            args![now_ms, reason, NEVER, MAX_CLAIMS],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
+/// Claims up to so many lanes of each flow, and with `suspect_kinds` one lane of those kinds whose holder died.
+pub async fn claim(tx: &mut WriteTx, owner: &str, now_ms: i64, flows: &[(String, usize)], suspect_kinds: &[LaneKind]) -> Result<Vec<Claim>, Error> {
+    let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(LEASE_MS)), Value::from(NEVER)];
+    let mut bind = |value: Value| {
+        values.push(value);
+        format!("${}", values.len())
+    };
+    let skip = tx.dialect().skip_locked();
+    let mut picks: Vec<String> = Vec::new();
+    for (flow, slots) in flows {
+        let (flow, slots) = (bind(Value::from(flow)), bind(Value::from(i64::try_from(*slots).unwrap_or(1))));
+        picks.push(format!(
+            "SELECT tenant, id FROM lane WHERE flow = {flow} AND next_due <= $1 AND {} ORDER BY next_due LIMIT {slots}{skip}",
+            free_and_live!()
+        ));
+    }
+    if !suspect_kinds.is_empty() {
+        let kinds: Vec<String> = suspect_kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
+        picks.push(format!(
+            "SELECT tenant, id FROM lane WHERE {} AND next_due <= $1 AND kind IN ({}) ORDER BY next_due LIMIT 1{skip}",
+            held!(),
+            kinds.join(", ")
+        ));
+    }
+    if picks.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Materialised, because PostgreSQL may otherwise run an inner select with LIMIT more than once.
+    let parts: Vec<String> = picks.iter().enumerate().map(|(n, sql)| format!("p{n} (t, i) AS MATERIALIZED ({sql})")).collect();
+    let union: Vec<String> = (0..picks.len()).map(|n| format!("SELECT t, i FROM p{n}")).collect();
+    let sql = format!(
+        "WITH {} UPDATE lane SET epoch = epoch + 1, owner = $2, claims = claims + 1, lease_until = $3, next_due = $3, wish_at = $4
+         FROM ({}) AS picked WHERE tenant = t AND id = i RETURNING tenant, id, epoch, claims, failures",
+        parts.join(", "),
+        union.join(" UNION ALL ")
+    );
+    tx.fetch_built(sql, &values).await?.iter().map(|row| to_claim(row, owner)).collect()
+}
+
+fn to_claim(row: &Row, owner: &str) -> Result<Claim, Error> {
+    let tenant: String = row.get(0)?;
+    Ok(Claim::new(Tenant::named(&tenant), key(row, 1)?, row.get(2)?, owner.to_owned(), row.get(3)?, row.get(4)?))
+}
+
+fn key(row: &Row, column: usize) -> Result<LaneKey, Error> {
+    let id: String = row.get(column)?;
+    LaneKey::parse(&id).ok_or_else(|| Error::Shape { column, found: format!("`{id}` instead of a lane's id") })
+}
+
+/// Whether the claim still holds its lane; if so, nobody can change that before this unit of work ends.
+pub async fn holds(tx: &mut WriteTx, claim: &Claim) -> Result<bool, Error> {
+    let sql = format!("SELECT 1 FROM lane WHERE tenant = $1 AND id = $2 AND epoch = $3 AND owner = $4{}", tx.dialect().lock_row());
+    Ok(!tx.fetch_built(sql, args![claim.tenant(), claim.key().id(), claim.epoch(), claim.owner()]).await?.is_empty())
+}
+
+/// `false` when the claim does not hold its lane any more.
+pub async fn finish(tx: &mut WriteTx, claim: &Claim, end: &End) -> Result<bool, Error> {
+    let id = claim.key().id();
+    if end.removable && claim.key().kind.is_transient() {
+        let removed = tx
+            .execute(
+                "DELETE FROM lane WHERE tenant = $1 AND id = $2 AND epoch = $3 AND owner = $4 AND wish_at = $5",
+                args![claim.tenant(), &id, claim.epoch(), claim.owner(), NEVER],
+            )
+            .await?;
+        if removed == 1 {
+            return Ok(true);
+        }
+    }
+    let changed = tx
+        .execute(
+            "UPDATE lane SET owner = '', lease_until = 0, claims = 0, failures = $5, not_before = $6, quarantined_at = $7, reason = $8,
+               next_due = CASE WHEN wish_at >= $9 THEN $9 WHEN wish_at < $6 THEN $6 ELSE wish_at END, wish_at = $10
+             WHERE tenant = $1 AND id = $2 AND epoch = $3 AND owner = $4",
+            args![
+                claim.tenant(), id, claim.epoch(), claim.owner(),
+                end.failures, end.not_before, end.quarantined_at, end.reason.as_deref(), end.next_due, NEVER
+            ],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Extends the leases that are still held; returns the lanes of `claims` that were lost.
+pub async fn renew(tx: &mut WriteTx, claims: &[Claim], now_ms: i64) -> Result<Vec<Claim>, Error> {
+    let mut owners: Vec<&str> = claims.iter().map(Claim::owner).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let mut kept = std::collections::HashSet::new();
+    for chunk in owners.chunks(ROWS_PER_INSERT) {
+        let mut values = vec![Value::from(now_ms.saturating_add(LEASE_MS))];
+        values.extend(chunk.iter().map(|owner| Value::from(*owner)));
+        let list: Vec<String> = (2..chunk.len() + 2).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "UPDATE lane SET lease_until = $1, next_due = $1 WHERE {} AND owner IN ({}) RETURNING tenant, id, epoch",
+            held!(),
+            list.join(", ")
+        );
+        for row in tx.fetch_built(sql, &values).await? {
+            kept.insert((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?));
+        }
+    }
+    Ok(claims.iter().filter(|c| !kept.contains(&(c.tenant().as_str().to_owned(), c.key().id(), c.epoch()))).cloned().collect())
+}
+
+pub async fn release(tx: &mut WriteTx, tenant: &Tenant, lane: &LaneKey, now_ms: i64) -> Result<bool, Error> {
+    let changed = tx
+        .execute(
+            "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0,
+               claims = CASE WHEN owner = '' THEN 0 ELSE claims END,
+               wish_at = CASE WHEN owner = '' THEN wish_at ELSE $3 END,
+               next_due = CASE WHEN owner = '' THEN $3 ELSE next_due END
+             WHERE tenant = $1 AND id = $2",
+            args![tenant, lane.id(), now_ms],
+        )
+        .await?;
+    Ok(changed == 1)
+}
+
+pub async fn remove_connection(tx: &mut WriteTx, tenant: &Tenant, connection: &ConnectionId) -> Result<u64, Error> {
+    tx.execute("DELETE FROM lane WHERE tenant = $1 AND connection = $2", args![tenant, connection]).await
+}
+
+/// One lane as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    pub key: LaneKey,
+    pub running: bool,
+    /// [`NEVER`] when nothing is waiting; the end of the lease while it runs.
+    pub next_due: i64,
+    pub claims: i64,
+    pub failures: i64,
+    pub quarantined_at: Option<i64>,
+    /// Why the last run failed or the lane is quarantined.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Filter {
+    All,
+    Quarantined,
+    /// Failed at least once in a row, quarantined ones included.
+    Failing,
+}
+
+pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: Filter, after: Option<&str>, limit: u32) -> Result<Vec<Lane>, Error> {
+    macro_rules! select {
+        ($condition:literal) => {
+            concat!(
+                "SELECT id, owner, next_due, claims, failures, quarantined_at, reason FROM lane WHERE tenant = $1 AND id > $2 ",
+                $condition,
+                " ORDER BY id LIMIT $3"
+            )
+        };
+    }
+    let sql = match filter {
+        Filter::All => select!(""),
+        Filter::Quarantined => select!("AND quarantined_at IS NOT NULL"),
+        Filter::Failing => select!("AND (failures > 0 OR quarantined_at IS NOT NULL)"),
+    };
+    let rows = conn.fetch_all(sql, args![tenant, after.unwrap_or(""), limit]).await?;
+    let lane = |row: &Row| {
+        Ok(Lane {
+            key: key(row, 0)?,
+            running: !row.get::<String>(1)?.is_empty(),
+            next_due: row.get(2)?,
+            claims: row.get(3)?,
+            failures: row.get(4)?,
+            quarantined_at: row.get(5)?,
+            reason: row.get(6)?,
+        })
+    };
+    rows.iter().map(lane).collect()
+}
+
+/// Counts of the lanes of one kind and connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub kind: LaneKind,
+    pub connection: Option<ConnectionId>,
+    pub due: u64,
+    pub waiting: u64,
+    pub running: u64,
+    pub failing: u64,
+    pub quarantined: u64,
+    /// Since when the longest waiting lane is due.
+    pub oldest_due_at: Option<i64>,
+}
+
+pub async fn overview(conn: &mut impl Sql, tenant: &Tenant, now_ms: i64) -> Result<Vec<Flow>, Error> {
+    let rows = conn
+        .fetch_all(
+            concat!(
+                "SELECT kind, connection,
+                   SUM(CASE WHEN ", free_and_live!(), " AND next_due <= $2 THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN ", free_and_live!(), " AND next_due > $2 THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN owner <> '' THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN failures > 0 AND quarantined_at IS NULL THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN quarantined_at IS NOT NULL THEN 1 ELSE 0 END),
+                   MIN(CASE WHEN ", free_and_live!(), " AND next_due <= $2 THEN next_due END)
+                 FROM lane WHERE tenant = $1 GROUP BY kind, connection ORDER BY kind, connection"
+            ),
+            args![tenant, now_ms],
+        )
+        .await?;
+    let mut flows = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(kind) = LaneKind::parse(&row.get::<String>(0)?) else { continue };
+        let count = |column: usize| row.get::<i64>(column).map(i64::unsigned_abs);
+        flows.push(Flow {
+            kind,
+            connection: ConnectionId::parse(&row.get::<String>(1)?).ok(),
+            due: count(2)?,
+            waiting: count(3)?,
+            running: count(4)?,
+            failing: count(5)?,
+            quarantined: count(6)?,
+            oldest_due_at: row.get(7)?,
+        });
+    }
+    Ok(flows)
+}

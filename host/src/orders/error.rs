@@ -1,0 +1,19 @@
+use crate::id::OrderId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("there is no order {0}; hint: `entrepot order list` shows them")]
+    Missing(OrderId),
+    #[error("order {order} has no line `{line}`; hint: `entrepot order show {order}` lists its lines")]
+    NoSuchLine { order: OrderId, line: String },
+    #[error("{asked} units of line `{line}` cannot leave, {left} are left to ship")]
+    TooMany { line: String, asked: i64, left: i64 },
+    #[error("the order's document cannot be read")]
+    Document(#[from] serde_json::Error),
+    #[error(transparent)]
+    Stock(#[from] crate::stock::Error),
+    #[error(transparent)]
+    Secrets(#[from] crate::secrets::Error),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}

@@ -1,0 +1,502 @@
+//! All SQL on `orders`, `order_line`, `order_event` and `person`.
+
+use super::Error;
+use super::ingest::Origin;
+use super::model::{ChannelOrder, EventView, LineKind, LineView, OrderView, Payment, Personal, Status};
+use crate::args;
+use crate::ctx::{Ctx, Tenant};
+use crate::id::{ConnectionId, DataKeyId, OrderId, OrderLineId, PersonId, VariantId};
+use crate::money::{Currency, Money};
+use crate::secrets::Vault;
+use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+
+/// The part of an order that decides about its stock.
+pub struct StoredOrder {
+    pub id: OrderId,
+    pub revision: i64,
+    pub digest: String,
+    pub status: Status,
+    pub updated_at: i64,
+    /// `stock`, or `nothing:` and the reason.
+    pub holds: String,
+    pub lines: Vec<StoredLine>,
+}
+
+pub struct StoredLine {
+    pub id: OrderLineId,
+    pub external_id: String,
+    pub position: i64,
+    pub kind: LineKind,
+    pub variant: Option<VariantId>,
+    pub listing: Option<String>,
+    pub sku: Option<String>,
+    pub quantity: i64,
+    pub fulfilled: i64,
+    /// Units of `fulfilled` that the hub itself has shipped.
+    pub shipped_here: i64,
+    pub released: i64,
+    pub returned: i64,
+    pub short: i64,
+}
+
+impl StoredOrder {
+    pub fn short(&self) -> i64 {
+        self.lines.iter().map(|line| line.short).sum()
+    }
+
+    pub fn unmapped(&self) -> i64 {
+        self.lines.iter().filter(|line| line.kind == LineKind::Physical && line.variant.is_none()).count() as i64
+    }
+}
+
+type Result<T> = std::result::Result<T, Error>;
+type Cells<T> = std::result::Result<T, crate::store::Error>;
+
+fn word<T>(row: &Row, column: usize, parse: impl Fn(&str) -> Option<T>) -> Cells<T> {
+    let text: String = row.get(column)?;
+    parse(&text).ok_or(crate::store::Error::Shape { column, found: text })
+}
+
+pub async fn lock_external(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_id: &str) -> Result<Option<StoredOrder>> {
+    let sql = format!(
+        "SELECT id, revision, digest, status, updated_at, holds FROM orders WHERE tenant = $1 AND connection = $2 AND external_id = $3{}",
+        tx.dialect().for_update()
+    );
+    let rows = tx.fetch_built(sql, args![&ctx.tenant, connection, external_id]).await?;
+    with_lines(tx, ctx, rows.first()).await
+}
+
+pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<Option<StoredOrder>> {
+    let sql = format!(
+        "SELECT id, revision, digest, status, updated_at, holds FROM orders WHERE tenant = $1 AND id = $2{}",
+        tx.dialect().for_update()
+    );
+    let rows = tx.fetch_built(sql, args![&ctx.tenant, order]).await?;
+    with_lines(tx, ctx, rows.first()).await
+}
+
+async fn with_lines(tx: &mut WriteTx, ctx: &Ctx, row: Option<&Row>) -> Result<Option<StoredOrder>> {
+    let Some(row) = row else { return Ok(None) };
+    let id: OrderId = row.get(0)?;
+    let rows = tx
+        .fetch_all(
+            "SELECT id, external_id, position, kind, variant, listing, sku, quantity, fulfilled, shipped_here, released, returned, short \
+             FROM order_line WHERE tenant = $1 AND order_id = $2 ORDER BY position",
+            args![&ctx.tenant, &id],
+        )
+        .await?;
+    let line = |row: &Row| -> Cells<StoredLine> {
+        Ok(StoredLine {
+            id: row.get(0)?,
+            external_id: row.get(1)?,
+            position: row.get(2)?,
+            kind: word(row, 3, LineKind::parse)?,
+            variant: row.get(4)?,
+            listing: row.get(5)?,
+            sku: row.get(6)?,
+            quantity: row.get(7)?,
+            fulfilled: row.get(8)?,
+            shipped_here: row.get(9)?,
+            released: row.get(10)?,
+            returned: row.get(11)?,
+            short: row.get(12)?,
+        })
+    };
+    Ok(Some(StoredOrder {
+        id,
+        revision: row.get(1)?,
+        digest: row.get(2)?,
+        status: word(row, 3, Status::parse)?,
+        updated_at: row.get(4)?,
+        holds: row.get(5)?,
+        lines: rows.iter().map(line).collect::<Cells<_>>()?,
+    }))
+}
+
+/// Writes the order, its lines and its sealed personal data.
+pub async fn put(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    vault: &Vault,
+    origin: &Origin,
+    order: &ChannelOrder,
+    stored: &StoredOrder,
+    new: bool,
+) -> Result<()> {
+    let (person, personal) = seal_personal(tx, ctx, vault, origin, order, stored, new).await?;
+    let minor = |amount: &Option<super::model::Amounts>| amount.as_ref().map(|a| a.shop.minor());
+    let presented = order.total.presented.as_ref();
+    let document = serde_json::to_string(&ChannelOrder { personal: None, ..order.clone() })?;
+    tx.execute(
+        "INSERT INTO orders (tenant, id, connection, external_id, number, status, channel_status, payment, test, placed_at, updated_at, \
+         cancelled_at, ingested_at, digest, revision, holds, unmapped, short, currency, total_minor, tax_minor, shipping_minor, \
+         discount_minor, refunded_minor, presented_currency, presented_total_minor, prices_include_tax, person, personal, document) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) \
+         ON CONFLICT (tenant, id) DO UPDATE SET number = excluded.number, status = excluded.status, channel_status = excluded.channel_status, \
+         payment = excluded.payment, test = excluded.test, placed_at = excluded.placed_at, updated_at = excluded.updated_at, \
+         cancelled_at = excluded.cancelled_at, digest = excluded.digest, revision = excluded.revision, holds = excluded.holds, \
+         currency = excluded.currency, total_minor = excluded.total_minor, tax_minor = excluded.tax_minor, \
+         shipping_minor = excluded.shipping_minor, discount_minor = excluded.discount_minor, refunded_minor = excluded.refunded_minor, \
+         presented_currency = excluded.presented_currency, presented_total_minor = excluded.presented_total_minor, \
+         prices_include_tax = excluded.prices_include_tax, person = COALESCE(excluded.person, orders.person), \
+         personal = COALESCE(excluded.personal, orders.personal), document = excluded.document",
+        args![
+            &ctx.tenant,
+            &stored.id,
+            &origin.connection,
+            &order.external_id,
+            &order.number,
+            order.status.as_str(),
+            &order.channel_status,
+            order.payment.as_str(),
+            order.test,
+            order.placed_at,
+            order.updated_at,
+            order.cancelled_at,
+            ctx.now_ms(),
+            &stored.digest,
+            stored.revision,
+            &stored.holds,
+            order.currency().code(),
+            order.total.shop.minor(),
+            minor(&order.tax_total),
+            minor(&order.shipping_total),
+            minor(&order.discount_total),
+            minor(&order.refunded_total),
+            presented.map(|money| money.currency().code()),
+            presented.map(Money::minor),
+            order.prices_include_tax,
+            person.as_ref(),
+            personal,
+            document,
+        ],
+    )
+    .await?;
+    put_lines(tx, ctx, order, stored, new).await
+}
+
+async fn put_lines(tx: &mut WriteTx, ctx: &Ctx, order: &ChannelOrder, stored: &StoredOrder, new: bool) -> Result<()> {
+    if !new {
+        tx.execute("DELETE FROM order_line WHERE tenant = $1 AND order_id = $2", args![&ctx.tenant, &stored.id]).await?;
+    }
+    if stored.lines.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value> = Vec::with_capacity(stored.lines.len() * 19);
+    for (line, said) in stored.lines.iter().zip(&order.lines) {
+        values.extend_from_slice(args![
+            &ctx.tenant,
+            &stored.id,
+            &line.external_id,
+            &line.id,
+            line.position,
+            line.kind.as_str(),
+            &line.listing,
+            line.variant.as_ref(),
+            &line.sku,
+            &said.title,
+            line.quantity,
+            line.fulfilled,
+            line.shipped_here,
+            line.released,
+            line.returned,
+            line.short,
+            &said.unit_price.shop,
+            said.total.shop.minor(),
+            said.discount.shop.minor(),
+        ]);
+    }
+    let sql = format!(
+        "INSERT INTO order_line (tenant, order_id, external_id, id, position, kind, listing, variant, sku, title, quantity, fulfilled, \
+         shipped_here, released, returned, short, unit_price, total_minor, discount_minor) VALUES {}",
+        placeholders(stored.lines.len(), 19)
+    );
+    tx.execute_built(sql, &values).await?;
+    Ok(())
+}
+
+/// Seals what the channel said about the buyer under that buyer's own key. The same buyer of the same connection is found
+/// again by the channel's customer id or by a keyed hash of the e-mail address.
+async fn seal_personal(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    vault: &Vault,
+    origin: &Origin,
+    order: &ChannelOrder,
+    stored: &StoredOrder,
+    new: bool,
+) -> Result<(Option<PersonId>, Option<Vec<u8>>)> {
+    let Some(personal) = &order.personal else { return Ok((None, None)) };
+    let external = personal.buyer.as_ref().and_then(|buyer| buyer.external_id.clone());
+    let email = personal.buyer.as_ref().and_then(|buyer| buyer.email.as_deref());
+    let match_code = email.map(|email| vault.match_code(&ctx.tenant, &email.trim().to_lowercase()));
+    let known = if new {
+        tx.fetch_optional(
+            "SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND (external_id = $3 OR match_code = $4) ORDER BY id LIMIT 1",
+            args![&ctx.tenant, &origin.connection, &external, &match_code],
+        )
+        .await?
+    } else {
+        tx.fetch_optional(
+            "SELECT person FROM orders WHERE tenant = $1 AND id = $2 AND person IS NOT NULL",
+            args![&ctx.tenant, &stored.id],
+        )
+        .await?
+    };
+    let (person, fresh): (PersonId, bool) = match known {
+        Some(row) => (row.get(0)?, false),
+        None => (PersonId::new(&ctx.ids), true),
+    };
+    let key = vault.data_key(tx, ctx, &format!("person:{person}")).await?;
+    if fresh {
+        tx.execute(
+            "INSERT INTO person (tenant, id, connection, external_id, match_code, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            args![&ctx.tenant, &person, &origin.connection, external, match_code, key.id(), ctx.now_ms()],
+        )
+        .await?;
+    }
+    let sealed = vault.seal(&key, &ctx.tenant, &["orders", stored.id.as_str()], &serde_json::to_vec(personal)?)?;
+    Ok((Some(person), Some(sealed)))
+}
+
+pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &OrderId) -> Result<Option<Personal>> {
+    let row = conn
+        .fetch_optional(
+            "SELECT p.key_id, o.personal FROM orders o JOIN person p ON p.tenant = o.tenant AND p.id = o.person \
+             WHERE o.tenant = $1 AND o.id = $2 AND o.personal IS NOT NULL",
+            args![&ctx.tenant, order],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (key, sealed): (DataKeyId, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    let key = match vault.get_data_key(conn, ctx, &key).await {
+        Ok(key) => key,
+        Err(crate::secrets::Error::Destroyed) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let opened = vault.open(&key, &ctx.tenant, &["orders", order.as_str()], &sealed)?;
+    Ok(Some(serde_json::from_slice(opened.expose())?))
+}
+
+/// Writes what settling found: shortages, mappings, counts.
+pub async fn put_lines_state(tx: &mut WriteTx, ctx: &Ctx, order: &StoredOrder) -> Result<()> {
+    for line in &order.lines {
+        tx.execute(
+            "UPDATE order_line SET variant = $4, fulfilled = $5, shipped_here = $6, short = $7 \
+             WHERE tenant = $1 AND order_id = $2 AND external_id = $3 \
+             AND (short <> $7 OR fulfilled <> $5 OR shipped_here <> $6 OR COALESCE(variant, '') <> COALESCE($4, ''))",
+            args![&ctx.tenant, &order.id, &line.external_id, line.variant.as_ref(), line.fulfilled, line.shipped_here, line.short],
+        )
+        .await?;
+    }
+    tx.execute(
+        "UPDATE orders SET unmapped = $3, short = $4, revision = $5 WHERE tenant = $1 AND id = $2",
+        args![&ctx.tenant, &order.id, order.unmapped(), order.short(), order.revision],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn short(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<i64> {
+    Ok(tx.fetch_one("SELECT short FROM orders WHERE tenant = $1 AND id = $2", args![&ctx.tenant, order]).await?.get(0)?)
+}
+
+pub async fn short_of(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<Vec<OrderId>> {
+    let mut orders = Vec::new();
+    for variant in variants {
+        let rows = tx
+            .fetch_all(
+                "SELECT DISTINCT o.id, o.placed_at FROM orders o JOIN order_line l ON l.tenant = o.tenant AND l.order_id = o.id \
+                 WHERE o.tenant = $1 AND o.short > 0 AND l.variant = $2 AND l.short > 0 ORDER BY o.placed_at, o.id",
+                args![&ctx.tenant, variant],
+            )
+            .await?;
+        for row in rows {
+            let order: OrderId = row.get(0)?;
+            if !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+    }
+    Ok(orders)
+}
+
+pub async fn record(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, what: &'static str, detail: serde_json::Value) -> Result<()> {
+    tx.execute(
+        "INSERT INTO order_event (tenant, order_id, sequence, at, actor, what, detail) \
+         SELECT $1, $2, COALESCE(MAX(sequence), 0) + 1, $3, $4, $5, $6 FROM order_event WHERE tenant = $1 AND order_id = $2",
+        args![&ctx.tenant, order, ctx.now_ms(), &ctx.actor, what, detail.to_string()],
+    )
+    .await?;
+    Ok(())
+}
+
+pub async fn find_external(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, external_id: &str) -> Result<Option<OrderId>> {
+    let row = conn
+        .fetch_optional(
+            "SELECT id FROM orders WHERE tenant = $1 AND connection = $2 AND external_id = $3",
+            args![tenant, connection, external_id],
+        )
+        .await?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
+}
+
+pub async fn parked(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&ConnectionId>, limit: u32) -> Result<Vec<OrderView>> {
+    let rows = conn
+        .fetch_all(
+            "SELECT id FROM orders WHERE tenant = $1 AND unmapped > 0 AND ($2 = '' OR connection = $2) ORDER BY placed_at LIMIT $3",
+            args![tenant, connection.map_or(String::new(), ToString::to_string), limit],
+        )
+        .await?;
+    let mut orders = Vec::new();
+    for row in rows {
+        let id: OrderId = row.get(0)?;
+        orders.extend(find(conn, tenant, &id).await?);
+    }
+    Ok(orders)
+}
+
+pub async fn find(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> Result<Option<OrderView>> {
+    let row = conn
+        .fetch_optional(
+            "SELECT connection, external_id, number, status, channel_status, payment, placed_at, updated_at, ingested_at, revision, holds, \
+             unmapped, short, currency, total_minor, tax_minor, shipping_minor, discount_minor, refunded_minor, presented_currency, \
+             presented_total_minor, prices_include_tax, document FROM orders WHERE tenant = $1 AND id = $2",
+            args![tenant, order],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let currency = word(&row, 13, |code| Currency::from_code(code).ok())?;
+    let money = |column: usize| -> Cells<Option<Money>> { Ok(row.get::<Option<i64>>(column)?.map(|minor| Money::new(minor, currency))) };
+    let presented_currency: Option<String> = row.get(19)?;
+    let presented_currency = presented_currency.and_then(|code| Currency::from_code(&code).ok());
+    let document: String = row.get(22)?;
+    Ok(Some(OrderView {
+        id: order.clone(),
+        connection: row.get(0)?,
+        external_id: row.get(1)?,
+        number: row.get(2)?,
+        status: word(&row, 3, Status::parse)?,
+        channel_status: row.get(4)?,
+        payment: word(&row, 5, Payment::parse)?,
+        placed_at: row.get(6)?,
+        updated_at: row.get(7)?,
+        ingested_at: row.get(8)?,
+        revision: row.get(9)?,
+        holds: row.get(10)?,
+        unmapped: row.get(11)?,
+        short: row.get(12)?,
+        total: Money::new(row.get(14)?, currency),
+        tax: money(15)?,
+        shipping: money(16)?,
+        discount: money(17)?,
+        refunded: money(18)?,
+        presented_total: presented_currency.zip(row.get::<Option<i64>>(20)?).map(|(currency, minor)| Money::new(minor, currency)),
+        prices_include_tax: row.get(21)?,
+        lines: lines(conn, tenant, order, currency).await?,
+        events: events(conn, tenant, order).await?,
+        document: serde_json::from_str(&document)?,
+    }))
+}
+
+async fn lines(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId, currency: Currency) -> Result<Vec<LineView>> {
+    let rows = conn
+        .fetch_all(
+            "SELECT external_id, kind, listing, variant, sku, title, quantity, fulfilled, released, returned, short, unit_price, total_minor, \
+             discount_minor FROM order_line WHERE tenant = $1 AND order_id = $2 ORDER BY position",
+            args![tenant, order],
+        )
+        .await?;
+    let line = |row: &Row| -> Cells<LineView> {
+        Ok(LineView {
+            external_id: row.get(0)?,
+            kind: word(row, 1, LineKind::parse)?,
+            listing: row.get(2)?,
+            variant: row.get(3)?,
+            sku: row.get(4)?,
+            title: row.get(5)?,
+            quantity: row.get(6)?,
+            fulfilled: row.get(7)?,
+            released: row.get(8)?,
+            returned: row.get(9)?,
+            short: row.get(10)?,
+            unit_price: row.get(11)?,
+            total: Money::new(row.get(12)?, currency),
+            discount: Money::new(row.get(13)?, currency),
+        })
+    };
+    Ok(rows.iter().map(line).collect::<Cells<_>>()?)
+}
+
+async fn events(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> Result<Vec<EventView>> {
+    let rows = conn
+        .fetch_all(
+            "SELECT at, actor, what, detail FROM order_event WHERE tenant = $1 AND order_id = $2 ORDER BY sequence",
+            args![tenant, order],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let detail: String = row.get(3)?;
+            Ok(EventView { at: row.get(0)?, actor: row.get(1)?, what: row.get(2)?, detail: serde_json::from_str(&detail)? })
+        })
+        .collect()
+}
+
+/// Which orders to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub connection: Option<ConnectionId>,
+    pub status: Option<Status>,
+    /// Only orders that need somebody: parked or oversold.
+    pub attention: bool,
+}
+
+/// One row of a list of orders.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Summary {
+    pub id: OrderId,
+    pub connection: ConnectionId,
+    pub number: String,
+    pub status: Status,
+    pub payment: Payment,
+    pub placed_at: i64,
+    pub total: Money,
+    pub unmapped: i64,
+    pub short: i64,
+}
+
+pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, after: Option<&(i64, OrderId)>, limit: u32) -> Result<Vec<Summary>> {
+    let (placed_at, id) = after.map_or((i64::MAX, String::new()), |(at, id)| (*at, id.to_string()));
+    let rows = conn
+        .fetch_all(
+            "SELECT id, connection, number, status, payment, placed_at, currency, total_minor, unmapped, short FROM orders \
+             WHERE tenant = $1 AND (placed_at < $2 OR (placed_at = $2 AND id < $3)) AND ($4 = '' OR connection = $4) \
+             AND ($5 = '' OR status = $5) AND ($6 = 0 OR unmapped > 0 OR short > 0) ORDER BY placed_at DESC, id DESC LIMIT $7",
+            args![
+                tenant,
+                placed_at,
+                id,
+                filter.connection.as_ref().map_or(String::new(), ToString::to_string),
+                filter.status.map_or("", Status::as_str),
+                i64::from(filter.attention),
+                limit,
+            ],
+        )
+        .await?;
+    let summary = |row: &Row| -> Cells<Summary> {
+        let currency = word(row, 6, |code| Currency::from_code(code).ok())?;
+        Ok(Summary {
+            id: row.get(0)?,
+            connection: row.get(1)?,
+            number: row.get(2)?,
+            status: word(row, 3, Status::parse)?,
+            payment: word(row, 4, Payment::parse)?,
+            placed_at: row.get(5)?,
+            total: Money::new(row.get(7)?, currency),
+            unmapped: row.get(8)?,
+            short: row.get(9)?,
+        })
+    };
+    Ok(rows.iter().map(summary).collect::<Cells<_>>()?)
+}

@@ -1,0 +1,20 @@
+//! The plugin host: other people's code, contained.
+//!
+//! A connector is a WebAssembly component. Each call runs in a fresh instance on the guests' own runtime, with bounded
+//! memory, processor time, wall time, copies and host calls, and reaches nothing but the imports of `entrepot:host`. Whatever
+//! it does, the caller gets a value or a typed [`CallError`]; a refusal by the host is never a trap.
+//!
+//! [`engine`] holds the sandbox's profile, [`limits`] what is counted, [`services`] what the hub lends to a call, [`v1`] the
+//! first major of the contract, [`call`] the typed calls that `sync` makes.
+
+pub mod call;
+pub mod engine;
+mod limits;
+pub mod services;
+mod v1;
+
+pub use call::{CallError, Caller};
+pub use engine::{Engine, Loaded};
+pub use limits::Limits;
+pub use services::{CallScope, Services};
+pub use v1::wire;

@@ -1,0 +1,186 @@
+//! Typed calls into a connector, and what can become of one.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+use wasmtime::{Store, Trap};
+
+use super::engine::Loaded;
+use super::services::{CallScope, Services};
+use super::v1::CallState;
+use super::wire::{self, Context, Failure};
+use crate::ctx::Tenant;
+use crate::id::ConnectionId;
+
+/// Why a call gave no result. `code` is stable and has a page of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The connector, or the host on its behalf, says why.
+    #[error("{}", .0.message)]
+    Failed(Failure),
+    #[error("the connector used its whole budget of {budget_ms} ms of processor time")]
+    CpuTimeout { budget_ms: u64 },
+    #[error("the connector did not answer within {limit_ms} ms")]
+    WallTimeout { limit_ms: u64 },
+    #[error("the connector asked for more than {limit_bytes} bytes of memory")]
+    OutOfMemory { limit_bytes: usize },
+    #[error("the connector's answer is larger than {limit_bytes} bytes")]
+    PayloadTooLarge { limit_bytes: usize },
+    #[error("the connector crashed: {trap}")]
+    Crash { trap: String },
+    #[error("the connector does not fit this hub: {missing}")]
+    Incompatible { missing: String },
+    #[error("the connector does not offer `{capability}`")]
+    Unsupported { capability: &'static str },
+    #[error("the hub is stopping")]
+    Stopped,
+    #[error("the sandbox could not be set up: {0}")]
+    Host(String),
+}
+
+impl CallError {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "plugin-failure",
+            Self::CpuTimeout { .. } => "cpu-timeout",
+            Self::WallTimeout { .. } => "wall-timeout",
+            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::Crash { .. } => "plugin-crash",
+            Self::Incompatible { .. } => "incompatible",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Stopped => "stopped",
+            Self::Host(_) => "sandbox-failed",
+        }
+    }
+
+    pub(super) fn host(error: wasmtime::Error) -> Self {
+        Self::Host(format!("{error:#}"))
+    }
+}
+
+/// Makes calls for one connection (or for none). Cheap to clone.
+#[derive(Clone)]
+pub struct Caller {
+    pub loaded: Loaded,
+    pub services: Services,
+    pub tenant: Tenant,
+    pub connection: Option<ConnectionId>,
+    pub plugin: Arc<str>,
+    pub dry_run: bool,
+}
+
+impl Caller {
+    pub fn offers(&self, capability: &str) -> bool {
+        self.loaded.exports.names().contains(&capability)
+    }
+
+    /// Runs one guest call on the guests' runtime, in a fresh instance, under all limits.
+    async fn run<T, F>(&self, capability: &'static str, call: F) -> Result<T, CallError>
+    where
+        T: Send + 'static,
+        F: FnOnce(Store<CallState>, Loaded) -> BoxFuture<'static, Finished<T>> + Send + 'static,
+    {
+        crate::store::assert_no_write_open();
+        let limits = self.loaded.limits;
+        let scope = CallScope {
+            tenant: self.tenant.clone(),
+            connection: self.connection.clone(),
+            plugin: self.plugin.clone(),
+            capability,
+            dry_run: self.dry_run,
+            deadline: Instant::now() + limits.wall,
+        };
+        let store = self.loaded.engine.store(CallState::new(scope, self.services.clone(), limits));
+        let guests = self.loaded.engine.guests()?;
+        let call = call(store, self.loaded.clone());
+        // Dropping the caller's future stops the guest too: nobody waits for its answer any more.
+        let mut task = AbortOnDrop(guests.spawn(tokio::time::timeout(limits.wall, call)));
+        let finished = (&mut task.0).await;
+        if let Ok(Ok((_, store))) = &finished {
+            store.data().report_dropped_lines();
+        }
+        match finished {
+            Ok(Ok((Ok(Ok(value)), _))) => Ok(value),
+            Ok(Ok((Ok(Err(failure)), _))) => Err(CallError::Failed(failure)),
+            Ok(Ok((Err(error), store))) => Err(name_error(error, &store)),
+            Ok(Err(_)) => Err(CallError::WallTimeout { limit_ms: limits.wall.as_millis() as u64 }),
+            Err(error) if error.is_panic() => Err(CallError::Host("the host panicked during a call".into())),
+            Err(_) => Err(CallError::Stopped),
+        }
+    }
+}
+
+/// What came of a guest call, with the store that knows why.
+type Finished<T> = (wasmtime::Result<Result<T, Failure>>, Store<CallState>);
+
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What the engine reports becomes one of our own names.
+fn name_error(error: wasmtime::Error, store: &Store<CallState>) -> CallError {
+    let state = store.data();
+    let text = format!("{error:#}");
+    if state.cpu_exhausted() || matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt)) {
+        return CallError::CpuTimeout { budget_ms: state.limits.cpu.as_millis() as u64 };
+    }
+    if state.memory.denied() {
+        return CallError::OutOfMemory { limit_bytes: state.limits.memory_bytes };
+    }
+    // The engine has no type for this one; its words are pinned by a test.
+    if text.contains("fuel allocated for hostcalls") {
+        return CallError::PayloadTooLarge { limit_bytes: state.limits.copied_bytes };
+    }
+    let trap = error.downcast_ref::<Trap>().map_or(text, ToString::to_string);
+    CallError::Crash { trap }
+}
+
+macro_rules! calls {
+    ($($(#[$meta:meta])* $name:ident = $interface:ident $capability:literal . $function:ident ( $($arg:ident: $ty:ty => $pass:expr),* ) -> $result:ty;)*) => {
+        impl Caller {$(
+            $(#[$meta])*
+            pub async fn $name(&self, ctx: Context $(, $arg: $ty)*) -> Result<$result, CallError> {
+                if self.loaded.exports.$interface.is_none() {
+                    return Err(CallError::Unsupported { capability: $capability });
+                }
+                self.run($capability, move |mut store, loaded| Box::pin(async move {
+                    let result = async {
+                        let instance = loaded.pre.instantiate_async(&mut store).await?;
+                        let Some(indices) = &loaded.exports.$interface else {
+                            return Err(wasmtime::Error::msg("the interface is gone"));
+                        };
+                        let guest = indices.load(&mut store, &instance)?;
+                        guest.$function(&mut store, &ctx $(, $pass)*).await
+                    }.await;
+                    (result, store)
+                })).await
+            }
+        )*}
+    };
+}
+
+calls! {
+    check = connection "connection".call_check() -> wire::Account;
+    describe = connection "connection".call_describe(what: String => &what) -> Vec<wire::Document>;
+    orders_pull = orders_in "orders-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::orders_in::OrderPage;
+    orders_get = orders_in "orders-in".call_get(ids: Vec<String> => &ids) -> Vec<(String, wire::orders_in::Found)>;
+    listings_pull = listings_in "listings-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::listings_in::ListingPage;
+    listings_get = listings_in "listings-in".call_get(ids: Vec<String> => &ids) -> Vec<wire::commerce::Listing>;
+    stock_push = stock_out "stock-out".call_push(changes: Vec<wire::stock_out::StockChange> => &changes) -> Vec<wire::Outcome>;
+    stock_read = stock_out "stock-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings) -> Vec<wire::stock_out::Reading>;
+    prices_push = prices_out "prices-out".call_push(changes: Vec<wire::prices_out::PriceChange> => &changes) -> Vec<wire::Outcome>;
+    prices_read = prices_out "prices-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings, price_list: Option<String> => price_list.as_deref()) -> Vec<wire::prices_out::Reading>;
+    fulfilment_push = fulfilment_out "fulfilment-out".call_push(dispatches: Vec<wire::fulfilment_out::Dispatch> => &dispatches) -> Vec<wire::Outcome>;
+    fulfilment_read = fulfilment_out "fulfilment-out".call_read(order: String => &order) -> Vec<wire::commerce::Shipment>;
+    cancellations_push = cancellations_out "cancellations-out".call_push(cancellations: Vec<wire::cancellations_out::Cancellation> => &cancellations) -> Vec<wire::Outcome>;
+    webhooks_ensure = webhooks "webhooks".call_ensure(callback_url: String => &callback_url, topics: Vec<String> => &topics) -> Vec<wire::webhooks::Subscription>;
+    webhooks_remove = webhooks "webhooks".call_remove(ids: Vec<String> => &ids) -> u32;
+    /// Pure: no network, no state.
+    webhooks_translate = webhooks "webhooks".call_translate(delivery: wire::webhooks::Delivery => &delivery) -> Vec<wire::webhooks::Event>;
+}
