@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod connections;
 pub mod ctx;
+pub mod egress;
 pub mod id;
 pub mod identity;
 pub mod inbox;
