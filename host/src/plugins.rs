@@ -5,11 +5,15 @@
 //! it does, the caller gets a value or a typed [`CallError`]; a refusal by the host is never a trap.
 //!
 //! [`engine`] holds the sandbox's profile, [`limits`] what is counted, [`services`] what the hub lends to a call, [`v1`] the
-//! first major of the contract, [`call`] the typed calls that `sync` makes.
+//! first major of the contract, [`call`] the typed calls that `sync` makes. Before anything runs: [`package`] packs a crate,
+//! [`artifact`] reads a packed connector without running it, [`manifest`] is what it declares.
 
+pub mod artifact;
 pub mod call;
 pub mod engine;
 mod limits;
+pub mod manifest;
+pub mod package;
 pub mod services;
 mod v1;
 

@@ -14,6 +14,7 @@ mod faults;
 mod outbox;
 mod random;
 mod server;
+pub mod shopify;
 mod sign;
 pub mod woo;
 
@@ -22,5 +23,6 @@ pub use clock::{Clock, HandClock, system_clock};
 pub use faults::{Fault, Faults, When};
 pub use outbox::{Delivery, Reception, WebhookCounts};
 pub use server::RequestSeen;
+pub use shopify::{ShopifyConfig, ShopifyShop};
 pub use sign::signature;
 pub use woo::{WooConfig, WooShop};

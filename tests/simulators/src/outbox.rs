@@ -148,9 +148,21 @@ impl<S: Sender> Outbox<S> {
             sender.freeze(&mut job);
         }
         if duplicate {
-            self.put(due, Queued { job: job.clone(), duplicate: true });
+            self.put(
+                due,
+                Queued {
+                    job: job.clone(),
+                    duplicate: true,
+                },
+            );
         }
-        self.put(due, Queued { job, duplicate: false });
+        self.put(
+            due,
+            Queued {
+                job,
+                duplicate: false,
+            },
+        );
         self.wake.notify_one();
     }
 
@@ -177,7 +189,9 @@ impl<S: Sender> Outbox<S> {
         loop {
             {
                 let queue = lock(&self.queue);
-                let due = queue.first_key_value().is_some_and(|((due, _), _)| *due <= self.front.now());
+                let due = queue
+                    .first_key_value()
+                    .is_some_and(|((due, _), _)| *due <= self.front.now());
                 if !due && !self.busy.load(Ordering::SeqCst) {
                     return;
                 }
@@ -201,7 +215,9 @@ impl<S: Sender> Outbox<S> {
 
     pub(crate) fn start(self: &Arc<Self>, sender: Arc<S>, timeout: Duration) -> Courier {
         let outbox = Arc::clone(self);
-        Courier(tokio::spawn(async move { outbox.run(sender, timeout).await }))
+        Courier(tokio::spawn(
+            async move { outbox.run(sender, timeout).await },
+        ))
     }
 
     async fn run(&self, sender: Arc<S>, timeout: Duration) {
@@ -221,7 +237,9 @@ impl<S: Sender> Outbox<S> {
     }
 
     async fn deliver(&self, poster: &Poster, sender: &S, queued: Queued<S::Job>) {
-        let Some(post) = sender.prepare(&queued.job) else { return };
+        let Some(post) = sender.prepare(&queued.job) else {
+            return;
+        };
         let body = String::from_utf8_lossy(&post.body).into_owned();
         let reception = poster.send(&post).await;
         {
@@ -239,7 +257,13 @@ impl<S: Sender> Outbox<S> {
             });
         }
         if let Some((due, job)) = sender.finished(queued.job, reception) {
-            self.put(due, Queued { job, duplicate: false });
+            self.put(
+                due,
+                Queued {
+                    job,
+                    duplicate: false,
+                },
+            );
         }
     }
 }
@@ -252,7 +276,10 @@ pub(crate) struct Poster {
 
 impl Poster {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), timeout }
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            timeout,
+        }
     }
 
     pub(crate) async fn send(&self, post: &Post) -> Reception {
@@ -260,7 +287,9 @@ impl Poster {
         for (name, value) in &post.headers {
             request = request.header(*name, value);
         }
-        let Ok(request) = request.body(Full::new(Bytes::from(post.body.clone()))) else { return Reception::NoAnswer };
+        let Ok(request) = request.body(Full::new(Bytes::from(post.body.clone()))) else {
+            return Reception::NoAnswer;
+        };
         let answered = async {
             let response = self.client.request(request).await.ok()?;
             let status = response.status().as_u16();

@@ -7,7 +7,9 @@ use sha2::Sha256;
 
 pub(crate) fn hmac_sha256(secret: &[u8], body: &[u8]) -> Vec<u8> {
     // HMAC takes a key of any length, so the error branch cannot be reached; an empty tag would fail every check.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Vec::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return Vec::new();
+    };
     mac.update(body);
     mac.finalize().into_bytes().to_vec()
 }
@@ -18,7 +20,9 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 pub(crate) fn basic(header: &str) -> Option<(String, String)> {
-    let encoded = header.strip_prefix("Basic ").or_else(|| header.strip_prefix("basic "))?;
+    let encoded = header
+        .strip_prefix("Basic ")
+        .or_else(|| header.strip_prefix("basic "))?;
     let decoded = STANDARD.decode(encoded.trim()).ok()?;
     let text = String::from_utf8(decoded).ok()?;
     let (user, password) = text.split_once(':')?;

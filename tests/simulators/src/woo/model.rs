@@ -160,7 +160,10 @@ impl Order {
     }
 
     pub(crate) fn cart_tax(&self) -> Decimal {
-        self.lines.iter().map(|line| line.total_tax).sum::<Decimal>()
+        self.lines
+            .iter()
+            .map(|line| line.total_tax)
+            .sum::<Decimal>()
             + self.fee.iter().map(|fee| fee.tax).sum::<Decimal>()
     }
 

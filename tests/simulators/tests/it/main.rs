@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod receiver;
+mod schema;
+mod shopify;
 mod specs;
 mod woo;
