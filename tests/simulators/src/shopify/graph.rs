@@ -102,61 +102,25 @@ impl Thing {
         let (kind, _) = id.strip_prefix("gid://shopify/")?.split_once('/')?;
         let number = facts::number(id, kind)?;
         let found = match kind {
-            "Location" => state
-                .locations
-                .contains_key(&number)
-                .then_some(Self::Location(number)),
-            "Product" => state
-                .products
-                .contains_key(&number)
-                .then_some(Self::Product(number)),
-            "ProductVariant" => state
-                .variants
-                .contains_key(&number)
-                .then_some(Self::Variant(number)),
-            "InventoryItem" => state
-                .items
-                .contains_key(&number)
-                .then_some(Self::Item(number)),
+            "Location" => state.locations.contains_key(&number).then_some(Self::Location(number)),
+            "Product" => state.products.contains_key(&number).then_some(Self::Product(number)),
+            "ProductVariant" => state.variants.contains_key(&number).then_some(Self::Variant(number)),
+            "InventoryItem" => state.items.contains_key(&number).then_some(Self::Item(number)),
             "InventoryLevel" => state.items.values().find_map(|item| {
                 let (location, _) = item.levels.iter().find(|(_, level)| level.id == number)?;
                 Some(Self::Level(item.id, *location))
             }),
-            "Order" => state
-                .orders
-                .contains_key(&number)
-                .then_some(Self::Order(number)),
+            "Order" => state.orders.contains_key(&number).then_some(Self::Order(number)),
             "LineItem" => {
-                let order = state
-                    .orders
-                    .values()
-                    .find(|order| order.line(number).is_some())?;
+                let order = state.orders.values().find(|order| order.line(number).is_some())?;
                 Some(Self::Line(order.id, number))
             }
-            "FulfillmentOrder" => state
-                .fulfillment_orders
-                .contains_key(&number)
-                .then_some(Self::FulfillmentOrder(number)),
-            "Fulfillment" => state
-                .fulfillments
-                .contains_key(&number)
-                .then_some(Self::Fulfillment(number)),
-            "Refund" => state
-                .refunds
-                .contains_key(&number)
-                .then_some(Self::Refund(number)),
-            "Return" => state
-                .returns
-                .contains_key(&number)
-                .then_some(Self::Return(number)),
-            "WebhookSubscription" => state
-                .subscriptions
-                .contains_key(&number)
-                .then_some(Self::Subscription(number)),
-            "InventoryAdjustmentGroup" => state
-                .adjustments
-                .contains_key(&number)
-                .then_some(Self::Adjustment(number)),
+            "FulfillmentOrder" => state.fulfillment_orders.contains_key(&number).then_some(Self::FulfillmentOrder(number)),
+            "Fulfillment" => state.fulfillments.contains_key(&number).then_some(Self::Fulfillment(number)),
+            "Refund" => state.refunds.contains_key(&number).then_some(Self::Refund(number)),
+            "Return" => state.returns.contains_key(&number).then_some(Self::Return(number)),
+            "WebhookSubscription" => state.subscriptions.contains_key(&number).then_some(Self::Subscription(number)),
+            "InventoryAdjustmentGroup" => state.adjustments.contains_key(&number).then_some(Self::Adjustment(number)),
             _ => None,
         };
         found
@@ -189,9 +153,7 @@ impl Slot {
 }
 
 pub(crate) fn error(message: impl Into<String>) -> FieldError {
-    FieldError {
-        message: message.into(),
-    }
+    FieldError { message: message.into() }
 }
 
 enum Kind {
@@ -209,10 +171,7 @@ pub(crate) struct Node<'c> {
 
 impl<'c> Node<'c> {
     pub(crate) fn root(ctx: &'c Ctx<'c>, thing: Thing) -> Self {
-        Self {
-            ctx,
-            kind: Kind::Thing(thing),
-        }
+        Self { ctx, kind: Kind::Thing(thing) }
     }
 
     fn show<'a>(&'a self, slot: Slot, info: &ResolveInfo<'_>) -> ResolvedValue<'a>
@@ -220,10 +179,8 @@ impl<'c> Node<'c> {
         'c: 'a,
     {
         let named = info.field_definition().ty.inner_named_type();
-        let composite = matches!(
-            info.schema().types.get(named),
-            Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_))
-        );
+        let composite =
+            matches!(info.schema().types.get(named), Some(ExtendedType::Object(_) | ExtendedType::Interface(_) | ExtendedType::Union(_)));
         show(self.ctx, slot, named.as_str(), composite)
     }
 }
@@ -235,25 +192,15 @@ fn show<'a>(ctx: &'a Ctx<'a>, slot: Slot, named: &str, composite: bool) -> Resol
         Slot::Page(connection) => node(Kind::Connection(named.to_owned(), connection)),
         Slot::Payload(name, fields) => node(Kind::Payload(name, fields)),
         Slot::Many(slots) => {
-            let shown: Vec<_> = slots
-                .into_iter()
-                .map(|slot| show(ctx, slot, named, composite))
-                .collect();
+            let shown: Vec<_> = slots.into_iter().map(|slot| show(ctx, slot, named, composite)).collect();
             ResolvedValue::list(shown.into_iter())
         }
-        Slot::Value(Value::Array(values)) if composite => {
-            let shown: Vec<_> = values
-                .into_iter()
-                .map(|value| show(ctx, Slot::Value(value), named, composite))
-                .collect();
+        Slot::Value(Value::Array(values)) => {
+            let shown: Vec<_> = values.into_iter().map(|value| show(ctx, Slot::Value(value), named, composite)).collect();
             ResolvedValue::list(shown.into_iter())
         }
         Slot::Value(Value::Object(map)) if composite => {
-            let name = map
-                .get("__typename")
-                .and_then(Value::as_str)
-                .unwrap_or(named)
-                .to_owned();
+            let name = map.get("__typename").and_then(Value::as_str).unwrap_or(named).to_owned();
             node(Kind::Plain(name, map))
         }
         Slot::Value(value) => ResolvedValue::leaf(value),
@@ -269,18 +216,11 @@ impl ObjectValue for Node<'_> {
         }
     }
 
-    fn resolve_field<'a>(
-        &'a self,
-        info: &'a ResolveInfo<'a>,
-    ) -> Result<ResolvedValue<'a>, FieldError> {
+    fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Result<ResolvedValue<'a>, FieldError> {
         let name = info.field_name();
         let slot = match &self.kind {
             Kind::Thing(thing) => resolve(self.ctx, *thing, info)?,
-            Kind::Plain(_, map) => Slot::Value(
-                map.get(name)
-                    .cloned()
-                    .ok_or_else(|| self.unknown_field_error(info))?,
-            ),
+            Kind::Plain(_, map) => Slot::Value(map.get(name).cloned().ok_or_else(|| self.unknown_field_error(info))?),
             Kind::Connection(_, connection) => match name {
                 "nodes" => Slot::Many(connection.rows.iter().map(|row| row.slot.clone()).collect()),
                 "pageInfo" => Slot::Value(connection.info()),
@@ -288,10 +228,7 @@ impl ObjectValue for Node<'_> {
                     let edge = info.field_definition().ty.inner_named_type().to_string();
                     let node = |row: &Row| {
                         let kind = Kind::Edge(edge.clone(), row.clone());
-                        ResolvedValue::object(Node {
-                            ctx: self.ctx,
-                            kind,
-                        })
+                        ResolvedValue::object(Node { ctx: self.ctx, kind })
                     };
                     let edges: Vec<_> = connection.rows.iter().map(node).collect();
                     return Ok(ResolvedValue::list(edges.into_iter()));
@@ -302,10 +239,7 @@ impl ObjectValue for Node<'_> {
                 _ => row.slot.clone(),
             },
             Kind::Payload(_, fields) => {
-                let found = fields
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .map(|(_, slot)| slot.clone());
+                let found = fields.iter().find(|(known, _)| *known == name).map(|(_, slot)| slot.clone());
                 found.ok_or_else(|| self.unknown_field_error(info))?
             }
         };
@@ -330,13 +264,7 @@ fn resolve(ctx: &Ctx<'_>, thing: Thing, info: &ResolveInfo<'_>) -> Result<Slot, 
     }
     let facts = ctx.read(|state| facts_of(ctx, state, thing));
     let found = facts.get(info.field_name()).cloned();
-    let missing = || {
-        error(format!(
-            "{} has no {}",
-            thing.type_name(),
-            info.field_name()
-        ))
-    };
+    let missing = || error(format!("{} has no {}", thing.type_name(), info.field_name()));
     Ok(Slot::Value(found.ok_or_else(missing)?))
 }
 
@@ -344,9 +272,7 @@ fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
     let inner = ctx.inner;
     let found = match thing {
         Thing::Query | Thing::Mutation => None,
-        Thing::Shop => {
-            Some(facts::shop(state, &inner.config.domain, inner.config.zone_offset_minutes, &inner.origin))
-        }
+        Thing::Shop => Some(facts::shop(state, &inner.config.domain, inner.config.zone_offset_minutes, &inner.origin)),
         Thing::Installation => Some(facts::installation(&inner.config.client_id, &inner.config.scopes)),
         Thing::Location(id) => state.locations.get(&id).map(facts::location),
         Thing::Product(id) => state.products.get(&id).map(|product| facts::product(state, product, &inner.origin)),
@@ -360,9 +286,7 @@ fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
             let order = state.orders.get(&order);
             order.and_then(|order| order.line(line).map(|line| facts::line(state, order, line)))
         }
-        Thing::FulfillmentOrder(id) => {
-            state.fulfillment_orders.get(&id).map(|part| facts::fulfillment_order(state, part))
-        }
+        Thing::FulfillmentOrder(id) => state.fulfillment_orders.get(&id).map(|part| facts::fulfillment_order(state, part)),
         Thing::FulfillmentOrderLine(part, id) => fulfillment_order_line(state, part, id),
         Thing::Fulfillment(id) => state.fulfillments.get(&id).map(facts::fulfillment),
         Thing::FulfillmentLine(known, id) => fulfillment_line(state, known, id),
@@ -397,10 +321,7 @@ fn fulfillment_order_line(state: &State, part: i64, id: i64) -> Option<Value> {
     let part = state.fulfillment_orders.get(&part)?;
     let own = part.lines.iter().find(|line| line.id == id)?;
     let line = state.orders.get(&part.order)?.line(own.line)?;
-    let item = state
-        .variants
-        .get(&line.variant)
-        .map(|variant| gid("InventoryItem", variant.item));
+    let item = state.variants.get(&line.variant).map(|variant| gid("InventoryItem", variant.item));
     Some(json!({
         "id": gid("FulfillmentOrderLineItem", id), "inventoryItemId": item, "productTitle": line.title,
         "remainingQuantity": own.remaining, "totalQuantity": own.total, "requiresShipping": line.requires_shipping,
@@ -415,9 +336,7 @@ fn fulfillment_line(state: &State, known: i64, id: i64) -> Option<Value> {
     let order = state.orders.get(&known.order)?;
     let line = order.line(*line)?;
     let total = line.price * rust_decimal::Decimal::from(*units);
-    let discounted = total
-        - (line.discount * rust_decimal::Decimal::from(*units))
-            .checked_div(line.quantity.into())?;
+    let discounted = total - (line.discount * rust_decimal::Decimal::from(*units)).checked_div(line.quantity.into())?;
     Some(json!({
         "id": gid("FulfillmentLineItem", id), "quantity": units, "originalTotalSet": facts::bag(state, order, total),
         "discountedTotalSet": facts::bag(state, order, State::round(discounted)),
@@ -462,118 +381,53 @@ fn return_line(state: &State, known: i64, id: i64) -> Option<Value> {
 
 fn names(args: &Value) -> Vec<String> {
     let list = args.get("names").and_then(Value::as_array);
-    list.into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// References from one object to others. Nothing means: a plain fact.
-fn link(
-    ctx: &Ctx<'_>,
-    state: &State,
-    thing: Thing,
-    field: &str,
-    args: &Value,
-) -> Result<Option<Slot>, FieldError> {
+fn link(ctx: &Ctx<'_>, state: &State, thing: Thing, field: &str, args: &Value) -> Result<Option<Slot>, FieldError> {
     let rows = |things: Vec<(i64, Thing)>| {
-        let rows = things
-            .into_iter()
-            .map(|(id, thing)| Row::of(id, Slot::One(thing)))
-            .collect();
+        let rows = things.into_iter().map(|(id, thing)| Row::of(id, Slot::One(thing))).collect();
         page(rows, args, false).map(|connection| Some(Slot::Page(connection)))
     };
     let one = |thing: Thing| Ok(Some(Slot::One(thing)));
-    let wanted = |name: &str| {
-        args.get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let wanted = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     match (thing, field) {
         (Thing::Product(id), "variants") => {
-            let variants = state
-                .products
-                .get(&id)
-                .map(|product| product.variants.clone())
-                .unwrap_or_default();
-            rows(
-                variants
-                    .into_iter()
-                    .map(|id| (id, Thing::Variant(id)))
-                    .collect(),
-            )
+            let variants = state.products.get(&id).map(|product| product.variants.clone()).unwrap_or_default();
+            rows(variants.into_iter().map(|id| (id, Thing::Variant(id))).collect())
         }
-        (Thing::Variant(id), "product") => one(Thing::Product(
-            state.variants.get(&id).map_or(0, |known| known.product),
-        )),
-        (Thing::Variant(id), "inventoryItem") => one(Thing::Item(
-            state.variants.get(&id).map_or(0, |known| known.item),
-        )),
-        (Thing::Item(id), "variant") => one(Thing::Variant(
-            state.items.get(&id).map_or(0, |item| item.variant),
-        )),
+        (Thing::Variant(id), "product") => one(Thing::Product(state.variants.get(&id).map_or(0, |known| known.product))),
+        (Thing::Variant(id), "inventoryItem") => one(Thing::Item(state.variants.get(&id).map_or(0, |known| known.item))),
+        (Thing::Item(id), "variant") => one(Thing::Variant(state.items.get(&id).map_or(0, |item| item.variant))),
         (Thing::Item(id), "variants") => {
             let variant = state.items.get(&id).map_or(0, |item| item.variant);
             rows(vec![(variant, Thing::Variant(variant))])
         }
         (Thing::Item(id), "inventoryLevel") => {
             let location = facts::number(&wanted("locationId"), "Location").unwrap_or_default();
-            let found = state
-                .items
-                .get(&id)
-                .is_some_and(|item| item.levels.contains_key(&location));
-            Ok(Some(Slot::maybe(
-                found.then_some(Thing::Level(id, location)),
-            )))
+            let found = state.items.get(&id).is_some_and(|item| item.levels.contains_key(&location));
+            Ok(Some(Slot::maybe(found.then_some(Thing::Level(id, location)))))
         }
         (Thing::Item(id), "inventoryLevels") => {
-            let levels = state
-                .items
-                .get(&id)
-                .map(|item| item.levels.clone())
-                .unwrap_or_default();
-            rows(
-                levels
-                    .into_iter()
-                    .map(|(location, level)| (level.id, Thing::Level(id, location)))
-                    .collect(),
-            )
+            let levels = state.items.get(&id).map(|item| item.levels.clone()).unwrap_or_default();
+            rows(levels.into_iter().map(|(location, level)| (level.id, Thing::Level(id, location))).collect())
         }
         (Thing::Level(item, _), "item") => one(Thing::Item(item)),
         (Thing::Level(_, location), "location") => one(Thing::Location(location)),
         (Thing::Level(id, location), "quantities") => {
-            let level = state
-                .items
-                .get(&id)
-                .and_then(|item| item.levels.get(&location));
+            let level = state.items.get(&id).and_then(|item| item.levels.get(&location));
             let shown = level.map(|level| facts::quantities(id, level, &names(args)));
-            Ok(Some(Slot::Value(
-                shown.transpose().map_err(error)?.unwrap_or_default(),
-            )))
+            Ok(Some(Slot::Value(shown.transpose().map_err(error)?.unwrap_or_default())))
         }
         (Thing::Location(location), "inventoryLevel") => {
-            let item =
-                facts::number(&wanted("inventoryItemId"), "InventoryItem").unwrap_or_default();
-            let found = state
-                .items
-                .get(&item)
-                .is_some_and(|item| item.levels.contains_key(&location));
-            Ok(Some(Slot::maybe(
-                found.then_some(Thing::Level(item, location)),
-            )))
+            let item = facts::number(&wanted("inventoryItemId"), "InventoryItem").unwrap_or_default();
+            let found = state.items.get(&item).is_some_and(|item| item.levels.contains_key(&location));
+            Ok(Some(Slot::maybe(found.then_some(Thing::Level(item, location)))))
         }
         (Thing::Location(location), "inventoryLevels") => {
-            let levels = state
-                .items
-                .values()
-                .filter_map(|item| Some((item.levels.get(&location)?.id, item.id)));
-            rows(
-                levels
-                    .map(|(level, item)| (level, Thing::Level(item, location)))
-                    .collect(),
-            )
+            let levels = state.items.values().filter_map(|item| Some((item.levels.get(&location)?.id, item.id)));
+            rows(levels.map(|(level, item)| (level, Thing::Level(item, location))).collect())
         }
         (Thing::Adjustment(id), "changes") => Ok(Some(changes(state, id))),
         (Thing::Order(_) | Thing::Line(..), _) => order_link(state, thing, field, args),
@@ -582,11 +436,7 @@ fn link(
 }
 
 fn changes(state: &State, id: i64) -> Slot {
-    let changes = state
-        .adjustments
-        .get(&id)
-        .map(|group| group.changes.clone())
-        .unwrap_or_default();
+    let changes = state.adjustments.get(&id).map(|group| group.changes.clone()).unwrap_or_default();
     let change = |(item, location, name, delta, after): (i64, i64, String, i64, i64)| {
         Slot::Payload(
             "InventoryChange",
@@ -603,106 +453,47 @@ fn changes(state: &State, id: i64) -> Slot {
     Slot::Many(changes.into_iter().map(change).collect())
 }
 
-fn order_link(
-    state: &State,
-    thing: Thing,
-    field: &str,
-    args: &Value,
-) -> Result<Option<Slot>, FieldError> {
+fn order_link(state: &State, thing: Thing, field: &str, args: &Value) -> Result<Option<Slot>, FieldError> {
     let (Thing::Order(id) | Thing::Line(id, _)) = thing else {
         return Ok(None);
     };
     let Some(order) = state.orders.get(&id) else {
         return Ok(None);
     };
-    let connect =
-        |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
-    let things = |ids: &[i64], thing: fn(i64) -> Thing| {
-        connect(
-            ids.iter()
-                .map(|id| Row::of(*id, Slot::One(thing(*id))))
-                .collect(),
-        )
-    };
+    let connect = |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
+    let things = |ids: &[i64], thing: fn(i64) -> Thing| connect(ids.iter().map(|id| Row::of(*id, Slot::One(thing(*id)))).collect());
     let plain = |things: Vec<Thing>| {
-        let first = args
-            .get("first")
-            .and_then(Value::as_u64)
-            .map_or(usize::MAX, |first| first as usize);
-        Ok(Some(Slot::Many(
-            things.into_iter().take(first).map(Slot::One).collect(),
-        )))
+        let first = args.get("first").and_then(Value::as_u64).map_or(usize::MAX, |first| first as usize);
+        Ok(Some(Slot::Many(things.into_iter().take(first).map(Slot::One).collect())))
     };
     match (thing, field) {
-        (Thing::Order(_), "lineItems") => connect(
-            order
-                .lines
-                .iter()
-                .map(|line| Row::of(line.id, Slot::One(Thing::Line(id, line.id))))
-                .collect(),
-        ),
+        (Thing::Order(_), "lineItems") => {
+            connect(order.lines.iter().map(|line| Row::of(line.id, Slot::One(Thing::Line(id, line.id)))).collect())
+        }
         (Thing::Order(_), "nonFulfillableLineItems") => {
             let gone = order.lines.iter().filter(|line| line.current == 0);
-            connect(
-                gone.map(|line| Row::of(line.id, Slot::One(Thing::Line(id, line.id))))
-                    .collect(),
-            )
+            connect(gone.map(|line| Row::of(line.id, Slot::One(Thing::Line(id, line.id)))).collect())
         }
-        (Thing::Order(_), "fulfillmentOrders") => {
-            things(&order.fulfillment_orders, Thing::FulfillmentOrder)
-        }
+        (Thing::Order(_), "fulfillmentOrders") => things(&order.fulfillment_orders, Thing::FulfillmentOrder),
         (Thing::Order(_), "returns") => things(&order.returns, Thing::Return),
-        (Thing::Order(_), "fulfillments") => plain(
-            order
-                .fulfillments
-                .iter()
-                .map(|id| Thing::Fulfillment(*id))
-                .collect(),
-        ),
-        (Thing::Order(_), "refunds") => {
-            plain(order.refunds.iter().map(|id| Thing::Refund(*id)).collect())
+        (Thing::Order(_), "fulfillments") => plain(order.fulfillments.iter().map(|id| Thing::Fulfillment(*id)).collect()),
+        (Thing::Order(_), "refunds") => plain(order.refunds.iter().map(|id| Thing::Refund(*id)).collect()),
+        (Thing::Order(_), "transactions") => plain(order.transactions.iter().map(|known| Thing::Transaction(id, known.id)).collect()),
+        (Thing::Order(_), "shippingLines") => connect(vec![Row::of(order.shipping_line, Slot::Value(facts::shipping_line(state, order)))]),
+        (Thing::Order(_), "discountApplications") => {
+            connect(facts::discount_application(order).into_iter().map(|known| Row::of(0, Slot::Value(known))).collect())
         }
-        (Thing::Order(_), "transactions") => plain(
-            order
-                .transactions
-                .iter()
-                .map(|known| Thing::Transaction(id, known.id))
-                .collect(),
-        ),
-        (Thing::Order(_), "shippingLines") => connect(vec![Row::of(
-            order.shipping_line,
-            Slot::Value(facts::shipping_line(state, order)),
-        )]),
-        (Thing::Order(_), "discountApplications") => connect(
-            facts::discount_application(order)
-                .into_iter()
-                .map(|known| Row::of(0, Slot::Value(known)))
-                .collect(),
-        ),
         (Thing::Line(_, line), "variant" | "product") => {
             let line = order.line(line).filter(|line| line.variant != 0);
-            let found = line.map(|line| {
-                if field == "variant" {
-                    Thing::Variant(line.variant)
-                } else {
-                    Thing::Product(line.product)
-                }
-            });
+            let found = line.map(|line| if field == "variant" { Thing::Variant(line.variant) } else { Thing::Product(line.product) });
             Ok(Some(Slot::maybe(found)))
         }
         _ => Ok(None),
     }
 }
 
-fn shipping_link(
-    ctx: &Ctx<'_>,
-    state: &State,
-    thing: Thing,
-    field: &str,
-    args: &Value,
-) -> Result<Option<Slot>, FieldError> {
-    let connect =
-        |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
+fn shipping_link(ctx: &Ctx<'_>, state: &State, thing: Thing, field: &str, args: &Value) -> Result<Option<Slot>, FieldError> {
+    let connect = |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
     let one = |thing: Thing| Ok(Some(Slot::One(thing)));
     match thing {
         Thing::FulfillmentOrder(id) => {
@@ -712,26 +503,12 @@ fn shipping_link(
             match field {
                 "order" => one(Thing::Order(part.order)),
                 "lineItems" => {
-                    let own =
-                        |line: i64| Row::of(line, Slot::One(Thing::FulfillmentOrderLine(id, line)));
-                    connect(
-                        part.lines
-                            .iter()
-                            .filter(|line| line.total > 0)
-                            .map(|line| own(line.id))
-                            .collect(),
-                    )
+                    let own = |line: i64| Row::of(line, Slot::One(Thing::FulfillmentOrderLine(id, line)));
+                    connect(part.lines.iter().filter(|line| line.total > 0).map(|line| own(line.id)).collect())
                 }
                 "fulfillments" => {
-                    let known = state
-                        .fulfillments
-                        .values()
-                        .filter(|known| known.fulfillment_orders.contains(&id));
-                    connect(
-                        known
-                            .map(|known| Row::of(known.id, Slot::One(Thing::Fulfillment(known.id))))
-                            .collect(),
-                    )
+                    let known = state.fulfillments.values().filter(|known| known.fulfillment_orders.contains(&id));
+                    connect(known.map(|known| Row::of(known.id, Slot::One(Thing::Fulfillment(known.id)))).collect())
                 }
                 "assignedLocation" => Ok(Some(assigned_location(state, part.location))),
                 _ => Ok(None),
@@ -741,11 +518,7 @@ fn shipping_link(
             let Some(part) = state.fulfillment_orders.get(&part) else {
                 return Ok(None);
             };
-            let line = part
-                .lines
-                .iter()
-                .find(|line| line.id == id)
-                .map_or(0, |line| line.line);
+            let line = part.lines.iter().find(|line| line.id == id).map_or(0, |line| line.line);
             match field {
                 "lineItem" => one(Thing::Line(part.order, line)),
                 "variant" => order_link(state, Thing::Line(part.order, line), "variant", args),
@@ -761,13 +534,11 @@ fn shipping_link(
                 "location" => one(Thing::Location(known.location)),
                 "trackingInfo" => Ok(Some(Slot::Value(facts::tracking(&known.parcel)))),
                 "fulfillmentLineItems" => {
-                    let own =
-                        |line: i64| Row::of(line, Slot::One(Thing::FulfillmentLine(id, line)));
+                    let own = |line: i64| Row::of(line, Slot::One(Thing::FulfillmentLine(id, line)));
                     connect(known.lines.iter().map(|(line, ..)| own(*line)).collect())
                 }
                 "fulfillmentOrders" => {
-                    let part =
-                        |part: &i64| Row::of(*part, Slot::One(Thing::FulfillmentOrder(*part)));
+                    let part = |part: &i64| Row::of(*part, Slot::One(Thing::FulfillmentOrder(*part)));
                     connect(known.fulfillment_orders.iter().map(part).collect())
                 }
                 _ => Ok(None),
@@ -777,11 +548,7 @@ fn shipping_link(
             let Some(known) = state.fulfillments.get(&known) else {
                 return Ok(None);
             };
-            let line = known
-                .lines
-                .iter()
-                .find(|(own, ..)| *own == id)
-                .map_or(0, |(_, line, _)| *line);
+            let line = known.lines.iter().find(|(own, ..)| *own == id).map_or(0, |(_, line, _)| *line);
             one(Thing::Line(known.order, line))
         }
         Thing::Transaction(order, _) if field == "order" => one(Thing::Order(order)),
@@ -793,10 +560,7 @@ fn shipping_link(
 }
 
 fn assigned_location(state: &State, location: i64) -> Slot {
-    let name = state
-        .locations
-        .get(&location)
-        .map(|known| known.name.clone());
+    let name = state.locations.get(&location).map(|known| known.name.clone());
     let text = |text: &str| Slot::Value(json!(text));
     Slot::Payload(
         "FulfillmentOrderAssignedLocation",
@@ -814,15 +578,8 @@ fn assigned_location(state: &State, location: i64) -> Slot {
     )
 }
 
-fn aftersale_link(
-    _: &Ctx<'_>,
-    state: &State,
-    thing: Thing,
-    field: &str,
-    args: &Value,
-) -> Result<Option<Slot>, FieldError> {
-    let connect =
-        |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
+fn aftersale_link(_: &Ctx<'_>, state: &State, thing: Thing, field: &str, args: &Value) -> Result<Option<Slot>, FieldError> {
+    let connect = |rows: Vec<Row>| page(rows, args, false).map(|connection| Some(Slot::Page(connection)));
     let one = |thing: Thing| Ok(Some(Slot::One(thing)));
     match thing {
         Thing::Refund(id) => {
@@ -840,14 +597,8 @@ fn aftersale_link(
                 "transactions" => {
                     let order = state.orders.get(&refund.order);
                     let known = order.into_iter().flat_map(|order| &order.transactions);
-                    let own = known
-                        .filter(|known| known.kind == "REFUND" && known.at == refund.created_at);
-                    connect(
-                        own.map(|own| {
-                            Row::of(own.id, Slot::One(Thing::Transaction(refund.order, own.id)))
-                        })
-                        .collect(),
-                    )
+                    let own = known.filter(|known| known.kind == "REFUND" && known.at == refund.created_at);
+                    connect(own.map(|own| Row::of(own.id, Slot::One(Thing::Transaction(refund.order, own.id)))).collect())
                 }
                 _ => Ok(None),
             }
@@ -856,19 +607,10 @@ fn aftersale_link(
             let Some(refund) = state.refunds.get(&refund) else {
                 return Ok(None);
             };
-            let line = refund
-                .lines
-                .iter()
-                .find(|line| line.id == id)
-                .map_or(0, |line| line.line);
+            let line = refund.lines.iter().find(|line| line.id == id).map_or(0, |line| line.line);
             match field {
                 "lineItem" => one(Thing::Line(refund.order, line)),
-                "location" => one(Thing::Location(
-                    state
-                        .orders
-                        .get(&refund.order)
-                        .map_or(0, |order| order.location),
-                )),
+                "location" => one(Thing::Location(state.orders.get(&refund.order).map_or(0, |order| order.location))),
                 _ => Ok(None),
             }
         }
@@ -890,17 +632,10 @@ fn aftersale_link(
             let Some(known) = state.returns.get(&known) else {
                 return Ok(None);
             };
-            let with = known
-                .lines
-                .iter()
-                .find(|(own, ..)| *own == id)
-                .map_or(0, |(.., with)| *with);
+            let with = known.lines.iter().find(|(own, ..)| *own == id).map_or(0, |(.., with)| *with);
             let mut shipped = state.fulfillments.values();
-            let found =
-                shipped.find(|shipment| shipment.lines.iter().any(|(own, ..)| *own == with));
-            Ok(Some(Slot::maybe(found.map(|shipment| {
-                Thing::FulfillmentLine(shipment.id, with)
-            }))))
+            let found = shipped.find(|shipment| shipment.lines.iter().any(|(own, ..)| *own == with));
+            Ok(Some(Slot::maybe(found.map(|shipment| Thing::FulfillmentLine(shipment.id, with)))))
         }
         _ => Ok(None),
     }

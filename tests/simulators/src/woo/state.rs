@@ -8,10 +8,7 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::woo::catalogue::{NewProduct, NewVariation, Purchase, Refused};
-use crate::woo::model::{
-    Extra, Item, Kind, Line, ManageStock, Meta, Note, Order, Refund, StockWrite, StockWriter,
-    Webhook,
-};
+use crate::woo::model::{Extra, Item, Kind, Line, ManageStock, Meta, Note, Order, Refund, StockWrite, StockWriter, Webhook};
 
 /// How this shop was set up once.
 #[derive(Clone, Debug)]
@@ -108,12 +105,7 @@ impl State {
         id
     }
 
-    pub(crate) fn add_variable(
-        &mut self,
-        shared: NewProduct,
-        variations: Vec<NewVariation>,
-        now: i64,
-    ) -> i64 {
+    pub(crate) fn add_variable(&mut self, shared: NewProduct, variations: Vec<NewVariation>, now: i64) -> i64 {
         let parent = self.add_item(shared, Kind::Variable, 0, now);
         let mut attributes: Vec<(String, Vec<String>)> = Vec::new();
         let mut ids = Vec::new();
@@ -127,11 +119,7 @@ impl State {
             }
             let id = self.add_item(variation.product, Kind::Variation, parent, now);
             if let Some(item) = self.items.get_mut(&id) {
-                item.attributes = variation
-                    .options
-                    .into_iter()
-                    .map(|(name, option)| (name, vec![option]))
-                    .collect();
+                item.attributes = variation.options.into_iter().map(|(name, option)| (name, vec![option])).collect();
             }
             ids.push(id);
         }
@@ -146,14 +134,8 @@ impl State {
 
     pub(crate) fn find_sku(&self, sku: &str) -> Option<&Item> {
         // A variation's own SKU wins: a variable product and its only variation may share one.
-        let hits = || {
-            self.items
-                .values()
-                .filter(|item| !item.sku.is_empty() && item.sku == sku)
-        };
-        hits()
-            .find(|item| item.kind != Kind::Variable)
-            .or_else(|| hits().next())
+        let hits = || self.items.values().filter(|item| !item.sku.is_empty() && item.sku == sku);
+        hits().find(|item| item.kind != Kind::Variable).or_else(|| hits().next())
     }
 
     /// The item whose number counts for `id`, if anybody counts.
@@ -182,14 +164,7 @@ impl State {
         item.stock = after;
         item.modified_at = now;
         let sku = item.sku.clone();
-        self.writes.push(StockWrite {
-            at_ms: now,
-            item_id: owner,
-            sku,
-            before,
-            after,
-            by,
-        });
+        self.writes.push(StockWrite { at_ms: now, item_id: owner, sku, before, after, by });
         self.announce("product.updated", owner);
     }
 
@@ -204,33 +179,17 @@ impl State {
         } else {
             self.round(gross)
         };
-        let tax = if self.rules.prices_include_tax {
-            gross - subtotal
-        } else {
-            self.round(subtotal * rate)
-        };
-        let (product, variation) = if item.kind == Kind::Variation {
-            (item.parent, item.id)
-        } else {
-            (item.id, 0)
-        };
+        let tax = if self.rules.prices_include_tax { gross - subtotal } else { self.round(subtotal * rate) };
+        let (product, variation) = if item.kind == Kind::Variation { (item.parent, item.id) } else { (item.id, 0) };
         let mut meta = Vec::new();
         let mut name = item.name.clone();
         if item.kind == Kind::Variation {
             for (attribute, options) in &item.attributes {
                 let id = self.next_id();
                 let option = options.first().cloned().unwrap_or_default();
-                meta.push(Meta {
-                    id,
-                    key: format!("pa_{}", attribute.to_lowercase()),
-                    value: option.into(),
-                });
+                meta.push(Meta { id, key: format!("pa_{}", attribute.to_lowercase()), value: option.into() });
             }
-            let options: Vec<_> = item
-                .attributes
-                .iter()
-                .flat_map(|(_, options)| options.clone())
-                .collect();
+            let options: Vec<_> = item.attributes.iter().flat_map(|(_, options)| options.clone()).collect();
             name = format!("{} - {}", item.name, options.join(", "));
         }
         Some(Line {
@@ -252,56 +211,32 @@ impl State {
 
     fn extra(&mut self, label: &str, amount: Decimal, tax_bps: u32) -> Extra {
         let tax = self.round(amount * Decimal::new(i64::from(tax_bps), 4));
-        Extra {
-            id: self.next_id(),
-            label: label.to_owned(),
-            amount: self.round(amount),
-            tax,
-        }
+        Extra { id: self.next_id(), label: label.to_owned(), amount: self.round(amount), tax }
     }
 
     /// The shop's own guard: what is wanted per stock number against what is there.
     fn check_stock(&self, lines: &[(String, i64)]) -> Result<(), Refused> {
         let mut wanted: BTreeMap<i64, i64> = BTreeMap::new();
         for (sku, units) in lines {
-            let item = self
-                .find_sku(sku)
-                .ok_or_else(|| Refused::NoSuchSku(sku.clone()))?;
-            let Some(owner) = self
-                .stock_owner(item.id)
-                .and_then(|owner| self.items.get(&owner))
-            else {
+            let item = self.find_sku(sku).ok_or_else(|| Refused::NoSuchSku(sku.clone()))?;
+            let Some(owner) = self.stock_owner(item.id).and_then(|owner| self.items.get(&owner)) else {
                 if item.in_stock || item.backorders_allowed() {
                     continue;
                 }
-                return Err(Refused::OutOfStock {
-                    sku: sku.clone(),
-                    wanted: *units,
-                    left: 0,
-                });
+                return Err(Refused::OutOfStock { sku: sku.clone(), wanted: *units, left: 0 });
             };
             let sum = wanted.entry(owner.id).or_default();
             *sum += units;
             if *sum > owner.stock && !owner.backorders_allowed() {
-                return Err(Refused::OutOfStock {
-                    sku: sku.clone(),
-                    wanted: *sum,
-                    left: owner.stock,
-                });
+                return Err(Refused::OutOfStock { sku: sku.clone(), wanted: *sum, left: owner.stock });
             }
         }
         Ok(())
     }
 
-    pub(crate) fn place(
-        &mut self,
-        purchase: Purchase,
-        key: String,
-        now: i64,
-    ) -> Result<i64, Refused> {
+    pub(crate) fn place(&mut self, purchase: Purchase, key: String, now: i64) -> Result<i64, Refused> {
         for (sku, _) in &purchase.lines {
-            self.find_sku(sku)
-                .ok_or_else(|| Refused::NoSuchSku(sku.clone()))?;
+            self.find_sku(sku).ok_or_else(|| Refused::NoSuchSku(sku.clone()))?;
         }
         if !purchase.oversell {
             self.check_stock(&purchase.lines)?;
@@ -314,20 +249,14 @@ impl State {
             lines.extend(self.price_line(item, *units, tax_bps));
         }
         let shipping = Some(self.extra("Flat rate", purchase.shipping, tax_bps));
-        let fee = purchase
-            .fee
-            .map(|(label, amount)| self.extra(&label, amount, tax_bps));
-        let coupon = purchase
-            .coupon
-            .map(|(code, amount)| self.discount(&mut lines, &code, amount, tax_bps));
+        let fee = purchase.fee.map(|(label, amount)| self.extra(&label, amount, tax_bps));
+        let coupon = purchase.coupon.map(|(code, amount)| self.discount(&mut lines, &code, amount, tax_bps));
         let tax_line = self.next_id();
         let order = Order {
             id,
             key,
             status: "pending".to_owned(),
-            currency: purchase
-                .currency
-                .unwrap_or_else(|| self.rules.currency.clone()),
+            currency: purchase.currency.unwrap_or_else(|| self.rules.currency.clone()),
             created_via: "checkout",
             created_at: now,
             modified_at: now,
@@ -361,26 +290,13 @@ impl State {
         let mut tax_off = Decimal::ZERO;
         let count = lines.len();
         for (index, line) in lines.iter_mut().enumerate() {
-            let share = if index + 1 == count {
-                left
-            } else {
-                self.round(
-                    (amount * line.subtotal)
-                        .checked_div(whole)
-                        .unwrap_or_default(),
-                )
-            };
+            let share = if index + 1 == count { left } else { self.round((amount * line.subtotal).checked_div(whole).unwrap_or_default()) };
             left -= share;
             line.total = line.subtotal - share;
             line.total_tax = self.round(line.total * rate);
             tax_off += line.subtotal_tax - line.total_tax;
         }
-        Extra {
-            id: self.next_id(),
-            label: code.to_owned(),
-            amount,
-            tax: tax_off,
-        }
+        Extra { id: self.next_id(), label: code.to_owned(), amount, tax: tax_off }
     }
 
     /// Changes the status and does what WooCommerce does with it; an order that already has it only moves its date.
@@ -393,13 +309,7 @@ impl State {
         order.modified_at = now;
         if before != status {
             let text = format!("Order status changed from {before} to {status}.");
-            order.notes.push(Note {
-                id: note_id,
-                at: now,
-                author: "system".into(),
-                text,
-                to_customer: false,
-            });
+            order.notes.push(Note { id: note_id, at: now, author: "system".into(), text, to_customer: false });
         }
         if matches!(status, "processing" | "completed") && order.paid_at.is_none() {
             order.paid_at = Some(now);
@@ -424,13 +334,7 @@ impl State {
             .lines
             .iter()
             .enumerate()
-            .map(|(index, line)| {
-                (
-                    index,
-                    line_item(line),
-                    line.quantity - line.refunded - line.reduced,
-                )
-            })
+            .map(|(index, line)| (index, line_item(line), line.quantity - line.refunded - line.reduced))
             .collect();
         for (index, item, units) in wanted {
             self.move_line_stock(id, index, item, units, now);
@@ -441,12 +345,8 @@ impl State {
         let Some(order) = self.orders.get(&id) else {
             return;
         };
-        let held: Vec<(usize, i64, i64)> = order
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| (index, line_item(line), line.reduced))
-            .collect();
+        let held: Vec<(usize, i64, i64)> =
+            order.lines.iter().enumerate().map(|(index, line)| (index, line_item(line), line.reduced)).collect();
         for (index, item, units) in held {
             self.move_line_stock(id, index, item, -units, now);
         }
@@ -464,37 +364,19 @@ impl State {
             return;
         };
         self.write_stock(owner, before - units, StockWriter::Order(order), now);
-        if let Some(line) = self
-            .orders
-            .get_mut(&order)
-            .and_then(|order| order.lines.get_mut(index))
-        {
+        if let Some(line) = self.orders.get_mut(&order).and_then(|order| order.lines.get_mut(index)) {
             line.reduced += units;
         }
     }
 
     /// The merchant changes how many of `sku` an order has (0 removes the line, a new SKU adds one), as in the shop's admin.
-    pub(crate) fn edit_line(
-        &mut self,
-        id: i64,
-        sku: &str,
-        units: i64,
-        now: i64,
-    ) -> Result<(), Refused> {
+    pub(crate) fn edit_line(&mut self, id: i64, sku: &str, units: i64, now: i64) -> Result<(), Refused> {
         let order = self.orders.get(&id).ok_or(Refused::NoSuchOrder(id))?;
         let tax_bps = order.tax_bps;
-        let counted = matches!(
-            order.status.as_str(),
-            "processing" | "on-hold" | "completed"
-        );
-        let item = self
-            .find_sku(sku)
-            .map(|item| item.id)
-            .ok_or_else(|| Refused::NoSuchSku(sku.to_owned()))?;
+        let counted = matches!(order.status.as_str(), "processing" | "on-hold" | "completed");
+        let item = self.find_sku(sku).map(|item| item.id).ok_or_else(|| Refused::NoSuchSku(sku.to_owned()))?;
         let at = order.lines.iter().position(|line| line.sku == sku);
-        let fresh = self
-            .price_line(item, units, tax_bps)
-            .ok_or_else(|| Refused::NoSuchSku(sku.to_owned()))?;
+        let fresh = self.price_line(item, units, tax_bps).ok_or_else(|| Refused::NoSuchSku(sku.to_owned()))?;
         let index = match at {
             Some(index) => index,
             None => {
@@ -505,11 +387,7 @@ impl State {
                 order.lines.len() - 1
             }
         };
-        if let Some(line) = self
-            .orders
-            .get_mut(&id)
-            .and_then(|order| order.lines.get_mut(index))
-        {
+        if let Some(line) = self.orders.get_mut(&id).and_then(|order| order.lines.get_mut(index)) {
             line.quantity = units;
             (line.subtotal, line.total) = (fresh.subtotal, fresh.total);
             (line.subtotal_tax, line.total_tax) = (fresh.subtotal_tax, fresh.total_tax);
@@ -573,9 +451,5 @@ pub(crate) struct NewRefund {
 }
 
 pub(crate) fn line_item(line: &Line) -> i64 {
-    if line.variation == 0 {
-        line.product
-    } else {
-        line.variation
-    }
+    if line.variation == 0 { line.product } else { line.variation }
 }
