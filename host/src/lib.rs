@@ -3,9 +3,11 @@
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod connections;
 pub mod ctx;
+pub mod egress;
 pub mod id;
 pub mod identity;
 pub mod inbox;

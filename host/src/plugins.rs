@@ -5,16 +5,25 @@
 //! it does, the caller gets a value or a typed [`CallError`]; a refusal by the host is never a trap.
 //!
 //! [`engine`] holds the sandbox's profile, [`limits`] what is counted, [`services`] what the hub lends to a call, [`v1`] the
-//! first major of the contract, [`call`] the typed calls that `sync` makes.
+//! first major of the contract, [`call`] the typed calls that `sync` makes. Before anything runs: [`package`] packs a crate,
+//! [`artifact`] reads a packed connector without running it, [`manifest`] is what it declares, [`compile`] makes its machine
+//! code in a confined child.
 
+pub mod artifact;
 pub mod call;
+pub mod compile;
 pub mod engine;
+mod gate;
 mod limits;
+pub mod manifest;
+mod outcomes;
+pub mod package;
 pub mod services;
 mod v1;
 
 pub use call::{CallError, Caller};
 pub use engine::{Engine, Loaded};
 pub use limits::Limits;
+pub use outcomes::{Matched, match_outcomes};
 pub use services::{CallScope, Services};
 pub use v1::wire;

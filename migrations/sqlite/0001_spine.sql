@@ -430,8 +430,10 @@ CREATE TABLE schedule (
     run         TEXT NOT NULL,              -- orders-in | listings-in | webhooks | reconcile
     cron        TEXT NOT NULL,              -- 5 fields, in the merchant's zone
     enabled     BIGINT NOT NULL,
+    next_at     BIGINT NOT NULL,            -- instant of the next fire; 9223372036854775807 when there is none
     PRIMARY KEY (tenant, connection, run)
 );
+CREATE INDEX schedule_next ON schedule (next_at) WHERE enabled = 1;
 
 -- One row per fire, keyed by local date and time: a fire happens once, on any number of nodes.
 CREATE TABLE schedule_fire (
@@ -451,6 +453,7 @@ CREATE TABLE bucket (
     capacity      BIGINT NOT NULL,
     per_minute    BIGINT NOT NULL,
     updated_at    BIGINT NOT NULL,
+    hold_until    BIGINT NOT NULL,          -- nothing leaves before, because the channel said so
     PRIMARY KEY (tenant, connection, name)
 );
 

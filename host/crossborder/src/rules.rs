@@ -22,9 +22,8 @@ pub use load::RuleFile;
 pub use lookup::{NotInForce, bracket};
 pub use record::{Citation, Known, Period, Source, Verification};
 pub use tables::{
-    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase,
-    DutyRule, IdFormat, Intrastate, NexusLogic, Program, Restriction, RoundingRule, Rule, TaxBase,
-    TaxRate, Territory, UsState, Valuation, ZoneMember,
+    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase, DutyRule, IdFormat, Intrastate, NexusLogic,
+    Program, Restriction, RoundingRule, Rule, Tariff, TaxBase, TaxRate, Territory, UsState, Valuation, ZoneMember,
 };
 
 use std::collections::BTreeMap;
@@ -51,6 +50,7 @@ pub struct RuleSet {
     documents: BTreeMap<String, DocumentFields>,
     restrictions: Vec<Restriction>,
     rounding: BTreeMap<String, RoundingRule>,
+    tariff: Vec<Tariff>,
     programs: BTreeMap<String, Vec<Program>>,
     /// Per jurisdiction, highest priority first.
     rules: BTreeMap<String, Vec<Rule>>,

@@ -11,6 +11,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, OptLevel, Store};
 
 use super::call::CallError;
+use super::gate::{Gates, PluginGate};
 use super::limits::Limits;
 use super::v1::{self, CallState};
 
@@ -27,6 +28,7 @@ struct Inner {
     /// Taken when dropped, because a runtime may not be dropped where it could block another.
     guests: Option<tokio::runtime::Runtime>,
     stop: Arc<AtomicBool>,
+    gates: Gates,
 }
 
 /// A component ready to be called.
@@ -35,6 +37,7 @@ pub struct Loaded {
     pub(super) engine: Engine,
     pub(super) pre: InstancePre<CallState>,
     pub(super) exports: Arc<v1::Exports>,
+    pub(super) gate: PluginGate,
     pub limits: Limits,
 }
 
@@ -74,7 +77,7 @@ impl Engine {
             .map_err(|error| CallError::host(error.into()))?;
         let stop = Arc::new(AtomicBool::new(false));
         start_ticker(engine.clone(), stop.clone()).map_err(|error| CallError::host(error.into()))?;
-        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop })))
+        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop, gates: Gates::new() })))
     }
 
     pub fn raw(&self) -> &wasmtime::Engine {
@@ -85,11 +88,15 @@ impl Engine {
     pub fn load(&self, component: &Component, limits: Limits) -> Result<Loaded, CallError> {
         let pre = self.0.linker.instantiate_pre(component).map_err(|error| CallError::Incompatible { missing: format!("{error:#}") })?;
         let exports = Arc::new(v1::Exports::find(&pre));
-        Ok(Loaded { engine: self.clone(), pre, exports, limits })
+        Ok(Loaded { engine: self.clone(), pre, exports, gate: PluginGate::default(), limits })
     }
 
     pub(super) fn guests(&self) -> Result<&tokio::runtime::Handle, CallError> {
         self.0.guests.as_ref().map(tokio::runtime::Runtime::handle).ok_or(CallError::Stopped)
+    }
+
+    pub(super) fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// A store for one call: limiter, budget of copies, epoch deadline.

@@ -30,7 +30,7 @@ pub mod wire {
     };
     pub use super::bindings::entrepot::types::commerce;
     pub use super::bindings::exports::entrepot::channel::{
-        cancellations_out, connection, fulfilment_out, listings_in, orders_in, prices_out, refunds, returns, stock_out, webhooks,
+        cancellations_out, connection, fulfilment_out, listings_in, offers_out, orders_in, prices_out, refunds, returns, signing, stock_out, webhooks,
     };
 }
 

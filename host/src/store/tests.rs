@@ -10,6 +10,7 @@ pub struct TestDb {
     pub clock: Clock,
     ids: crate::id::Ids,
     _folder: Option<tempfile::TempDir>,
+    _database: Option<entrepot_test_postgres::Database>,
 }
 
 impl TestDb {
@@ -17,19 +18,15 @@ impl TestDb {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::manual(1_700_000_000_000);
         let store = Store::open(&Location::File(folder.path().join("test.db")), &clock).await.unwrap();
-        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: Some(folder) })
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: Some(folder), _database: None })
     }
 
-    /// `None`, loudly, where no server runs; `ENTREPOT_TEST_POSTGRES` names one whose user may create databases.
+    /// `None`, loudly, where no server can be started.
     pub async fn postgres() -> Option<Self> {
-        let Some(url) = std::env::var_os("ENTREPOT_TEST_POSTGRES") else {
-            eprintln!("SKIPPED on PostgreSQL: set ENTREPOT_TEST_POSTGRES=postgres://… to a server whose user may create databases");
-            return None;
-        };
+        let database = entrepot_test_postgres::fresh_database().await?;
         let clock = Clock::manual(1_700_000_000_000);
-        let url = fresh_database(&url.to_string_lossy()).await;
-        let store = Store::open(&Location::Postgres(url), &clock).await.unwrap();
-        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: None })
+        let store = Store::open(&Location::Postgres(database.url().to_owned()), &clock).await.unwrap();
+        Some(Self { store, ids: seeded_ids(&clock), clock, _folder: None, _database: Some(database) })
     }
 
     pub fn ctx(&self) -> crate::ctx::Ctx {
@@ -45,16 +42,6 @@ impl TestDb {
 /// One source for the whole test: a context taken twice must not make the same ids twice.
 fn seeded_ids(clock: &Clock) -> crate::id::Ids {
     crate::id::Ids::new(clock.clone(), crate::id::Entropy::seeded(7))
-}
-
-async fn fresh_database(url: &str) -> String {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-    let pool = sqlx::PgPool::connect(url).await.unwrap();
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.unwrap();
-    let mut parsed = url::Url::parse(url).unwrap();
-    parsed.set_path(&name);
-    parsed.into()
 }
 
 #[macro_export]

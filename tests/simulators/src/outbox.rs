@@ -85,9 +85,12 @@ struct Queued<J> {
     duplicate: bool,
 }
 
+/// By the moment due, then by the order of arrival.
+type Queue<J> = BTreeMap<(i64, u64), Queued<J>>;
+
 pub(crate) struct Outbox<S: Sender> {
     front: Arc<Front>,
-    queue: Mutex<BTreeMap<(i64, u64), Queued<S::Job>>>,
+    queue: Mutex<Queue<S::Job>>,
     sequence: AtomicU64,
     busy: AtomicBool,
     wake: Notify,
@@ -148,21 +151,9 @@ impl<S: Sender> Outbox<S> {
             sender.freeze(&mut job);
         }
         if duplicate {
-            self.put(
-                due,
-                Queued {
-                    job: job.clone(),
-                    duplicate: true,
-                },
-            );
+            self.put(due, Queued { job: job.clone(), duplicate: true });
         }
-        self.put(
-            due,
-            Queued {
-                job,
-                duplicate: false,
-            },
-        );
+        self.put(due, Queued { job, duplicate: false });
         self.wake.notify_one();
     }
 
@@ -189,9 +180,7 @@ impl<S: Sender> Outbox<S> {
         loop {
             {
                 let queue = lock(&self.queue);
-                let due = queue
-                    .first_key_value()
-                    .is_some_and(|((due, _), _)| *due <= self.front.now());
+                let due = queue.first_key_value().is_some_and(|((due, _), _)| *due <= self.front.now());
                 if !due && !self.busy.load(Ordering::SeqCst) {
                     return;
                 }
@@ -215,9 +204,7 @@ impl<S: Sender> Outbox<S> {
 
     pub(crate) fn start(self: &Arc<Self>, sender: Arc<S>, timeout: Duration) -> Courier {
         let outbox = Arc::clone(self);
-        Courier(tokio::spawn(
-            async move { outbox.run(sender, timeout).await },
-        ))
+        Courier(tokio::spawn(async move { outbox.run(sender, timeout).await }))
     }
 
     async fn run(&self, sender: Arc<S>, timeout: Duration) {
@@ -257,13 +244,7 @@ impl<S: Sender> Outbox<S> {
             });
         }
         if let Some((due, job)) = sender.finished(queued.job, reception) {
-            self.put(
-                due,
-                Queued {
-                    job,
-                    duplicate: false,
-                },
-            );
+            self.put(due, Queued { job, duplicate: false });
         }
     }
 }
@@ -276,10 +257,7 @@ pub(crate) struct Poster {
 
 impl Poster {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            timeout,
-        }
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), timeout }
     }
 
     pub(crate) async fn send(&self, post: &Post) -> Reception {

@@ -5,9 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::clock::zulu;
-use crate::shopify::model::{
-    Fulfillment, FulfillmentOrder, Item, Level, Line, Order, Parcel, Product, Subscription, Variant,
-};
+use crate::shopify::model::{Fulfillment, FulfillmentOrder, Item, Level, Line, Order, Parcel, Product, Subscription, Variant};
 use crate::shopify::state::State;
 
 pub(crate) const API_VERSION: &str = "2026-10";
@@ -18,21 +16,14 @@ pub(crate) fn gid(kind: &str, id: i64) -> String {
 
 /// The number in a global id of the kind asked for; nothing for another kind.
 pub(crate) fn number(gid: &str, kind: &str) -> Option<i64> {
-    let rest = gid
-        .strip_prefix("gid://shopify/")?
-        .strip_prefix(kind)?
-        .strip_prefix('/')?;
+    let rest = gid.strip_prefix("gid://shopify/")?.strip_prefix(kind)?.strip_prefix('/')?;
     rest.split('?').next()?.parse().ok()
 }
 
 /// `Decimal` on the wire: no trailing zeros, but at least one digit after the point.
 pub(crate) fn decimal(amount: Decimal) -> String {
     let text = amount.normalize().to_string();
-    if text.contains('.') {
-        text
-    } else {
-        format!("{text}.0")
-    }
+    if text.contains('.') { text } else { format!("{text}.0") }
 }
 
 /// `Money` on the wire: two digits after the point.
@@ -47,13 +38,7 @@ pub(crate) fn float(amount: Decimal) -> Value {
 
 /// One object out of several, for those with more fields than one literal takes.
 pub(crate) fn merged<const N: usize>(parts: [Value; N]) -> Value {
-    let parts = parts.into_iter().filter_map(|part| {
-        if let Value::Object(part) = part {
-            Some(part)
-        } else {
-            None
-        }
-    });
+    let parts = parts.into_iter().filter_map(|part| if let Value::Object(part) = part { Some(part) } else { None });
     Value::Object(parts.flatten().collect())
 }
 
@@ -75,11 +60,7 @@ fn tax_line(state: &State, order: &Order, amount: Decimal) -> Value {
 }
 
 fn tax_lines(state: &State, order: &Order, amount: Decimal) -> Value {
-    if order.tax_bps == 0 {
-        json!([])
-    } else {
-        json!([tax_line(state, order, amount)])
-    }
+    if order.tax_bps == 0 { json!([]) } else { json!([tax_line(state, order, amount)]) }
 }
 
 pub(crate) fn shop(state: &State, domain: &str, zone_offset_minutes: i32, origin: &str) -> Value {
@@ -100,10 +81,7 @@ pub(crate) fn shop(state: &State, domain: &str, zone_offset_minutes: i32, origin
 }
 
 pub(crate) fn installation(client_id: &str, scopes: &[String]) -> Value {
-    let scopes: Vec<Value> = scopes
-        .iter()
-        .map(|scope| json!({ "handle": scope, "description": scope }))
-        .collect();
+    let scopes: Vec<Value> = scopes.iter().map(|scope| json!({ "handle": scope, "description": scope })).collect();
     json!({
         "id": gid("AppInstallation", 5_900_000_003), "accessScopes": scopes,
         "app": { "id": gid("App", 5_900_000_004), "apiKey": client_id, "handle": "hub", "title": "Hub" },
@@ -124,15 +102,8 @@ pub(crate) fn location(location: &crate::shopify::model::Location) -> Value {
 }
 
 pub(crate) fn product(state: &State, product: &Product, origin: &str) -> Value {
-    let variants: Vec<&Variant> = product
-        .variants
-        .iter()
-        .filter_map(|id| state.variants.get(id))
-        .collect();
-    let stock: i64 = variants
-        .iter()
-        .filter_map(|variant| state.available(variant))
-        .sum();
+    let variants: Vec<&Variant> = product.variants.iter().filter_map(|id| state.variants.get(id)).collect();
+    let stock: i64 = variants.iter().filter_map(|variant| state.available(variant)).sum();
     let mut options: Vec<(String, Vec<String>)> = Vec::new();
     for (name, value) in variants.iter().flat_map(|variant| variant.options.clone()) {
         match options.iter_mut().find(|(known, _)| *known == name) {
@@ -166,19 +137,11 @@ pub(crate) fn product(state: &State, product: &Product, origin: &str) -> Value {
 pub(crate) fn variant(state: &State, variant: &Variant) -> Value {
     let stock = state.available(variant);
     let title = variant.title();
-    let product = state
-        .products
-        .get(&variant.product)
-        .map(|product| product.title.clone())
-        .unwrap_or_default();
+    let product = state.products.get(&variant.product).map(|product| product.title.clone()).unwrap_or_default();
     let options = if variant.options.is_empty() {
         json!([{ "name": "Title", "value": "Default Title" }])
     } else {
-        variant
-            .options
-            .iter()
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect()
+        variant.options.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
     };
     json!({
         "id": gid("ProductVariant", variant.id), "legacyResourceId": variant.id.to_string(), "title": title,
@@ -209,10 +172,7 @@ pub(crate) fn item(state: &State, item: &Item) -> Value {
 }
 
 pub(crate) fn level_gid(item: i64, level: &Level) -> String {
-    format!(
-        "{}?inventory_item_id={item}",
-        gid("InventoryLevel", level.id)
-    )
+    format!("{}?inventory_item_id={item}", gid("InventoryLevel", level.id))
 }
 
 pub(crate) fn level(item: i64, level: &Level) -> Value {
@@ -243,11 +203,7 @@ pub(crate) fn quantities(item: i64, level: &Level, names: &[String]) -> Result<V
 pub(crate) fn address(order: &Order, own: i64) -> Value {
     let buyer = &order.buyer;
     let or_null = |text: &str| {
-        if text.is_empty() {
-            Value::Null
-        } else {
-            json!(text)
-        }
+        if text.is_empty() { Value::Null } else { json!(text) }
     };
     json!({
         "id": gid("MailingAddress", own), "firstName": buyer.first_name, "lastName": buyer.last_name,
@@ -266,17 +222,9 @@ pub(crate) fn order(state: &State, order: &Order) -> Value {
     let zero = Decimal::ZERO;
     let units: i64 = order.lines.iter().map(|line| line.quantity).sum();
     let current: i64 = order.lines.iter().map(|line| line.current).sum();
-    let weight: i64 = order
-        .lines
-        .iter()
-        .map(|line| line.grams * line.quantity)
-        .sum();
+    let weight: i64 = order.lines.iter().map(|line| line.grams * line.quantity).sum();
     let open: i64 = order.lines.iter().map(Line::unfulfilled).sum();
-    let outstanding = if order.paid || order.cancelled_at.is_some() {
-        zero
-    } else {
-        order.total(true)
-    };
+    let outstanding = if order.paid || order.cancelled_at.is_some() { zero } else { order.total(true) };
     let address = address(order, order.id * 10 + 1);
     let who = json!({
         "id": gid("Order", order.id), "legacyResourceId": order.id.to_string(), "name": order.name(),
@@ -363,14 +311,8 @@ pub(crate) fn discount_application(order: &Order) -> Option<Value> {
 pub(crate) fn line(state: &State, order: &Order, line: &Line) -> Value {
     let bag = |amount: Decimal| bag(state, order, amount);
     let total = line.original_total();
-    let unit = (total - line.discount)
-        .checked_div(Decimal::from(line.quantity))
-        .unwrap_or_default();
-    let before_tax = if order.taxes_included {
-        total - line.discount - line.tax
-    } else {
-        total - line.discount
-    };
+    let unit = (total - line.discount).checked_div(Decimal::from(line.quantity)).unwrap_or_default();
+    let before_tax = if order.taxes_included { total - line.discount - line.tax } else { total - line.discount };
     let allocations: Vec<Value> = discount_application(order)
         .filter(|_| line.discount > Decimal::ZERO)
         .map(|application| json!({ "allocatedAmountSet": bag(line.discount), "discountApplication": application }))
@@ -405,10 +347,7 @@ pub(crate) fn fulfillment_order(state: &State, part: &FulfillmentOrder) -> Value
         "OPEN" | "IN_PROGRESS" => vec!["CREATE_FULFILLMENT", "HOLD", "MOVE"],
         _ => vec![],
     };
-    let actions: Vec<Value> = actions
-        .into_iter()
-        .map(|action| json!({ "action": action, "externalUrl": null }))
-        .collect();
+    let actions: Vec<Value> = actions.into_iter().map(|action| json!({ "action": action, "externalUrl": null })).collect();
     let order = state.orders.get(&part.order);
     let destination = order.map(|order| {
         let buyer = &order.buyer;
@@ -435,11 +374,7 @@ pub(crate) fn tracking(parcel: &Parcel) -> Value {
 
 pub(crate) fn fulfillment(known: &Fulfillment) -> Value {
     let units: i64 = known.lines.iter().map(|(_, _, units)| units).sum();
-    let display = if known.status == "CANCELLED" {
-        "CANCELED"
-    } else {
-        "FULFILLED"
-    };
+    let display = if known.status == "CANCELLED" { "CANCELED" } else { "FULFILLED" };
     json!({
         "id": gid("Fulfillment", known.id), "legacyResourceId": known.id.to_string(), "name": known.name,
         "status": known.status, "displayStatus": display, "createdAt": zulu(known.created_at),

@@ -54,11 +54,7 @@ impl Variant {
         if self.options.is_empty() {
             return "Default Title".to_owned();
         }
-        self.options
-            .iter()
-            .map(|(_, value)| value.as_str())
-            .collect::<Vec<_>>()
-            .join(" / ")
+        self.options.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" / ")
     }
 }
 

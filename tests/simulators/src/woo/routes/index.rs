@@ -24,13 +24,7 @@ pub(super) async fn root(State(inner): State<Arc<Inner>>) -> Ok200 {
 }
 
 pub(super) async fn namespace(State(inner): State<Arc<Inner>>) -> Ok200 {
-    let routes = [
-        "products",
-        "orders",
-        "webhooks",
-        "settings",
-        "system_status",
-    ];
+    let routes = ["products", "orders", "webhooks", "settings", "system_status"];
     let routes: serde_json::Map<String, Value> = routes
         .into_iter()
         .map(|name| {
@@ -72,63 +66,28 @@ fn options(inner: &Inner) -> Vec<Value> {
         })
     };
     vec![
-        option(
-            "woocommerce_default_country",
-            "Country / State",
-            "select",
-            json!("DE"),
-        ),
-        option(
-            "woocommerce_calc_taxes",
-            "Enable taxes",
-            "checkbox",
-            json!("yes"),
-        ),
-        option(
-            "woocommerce_currency",
-            "Currency",
-            "select",
-            json!(inner.config.currency),
-        ),
-        option(
-            "woocommerce_currency_pos",
-            "Currency position",
-            "select",
-            json!("left"),
-        ),
-        option(
-            "woocommerce_price_num_decimals",
-            "Number of decimals",
-            "number",
-            json!(inner.config.decimals.to_string()),
-        ),
+        option("woocommerce_default_country", "Country / State", "select", json!("DE")),
+        option("woocommerce_calc_taxes", "Enable taxes", "checkbox", json!("yes")),
+        option("woocommerce_currency", "Currency", "select", json!(inner.config.currency)),
+        option("woocommerce_currency_pos", "Currency position", "select", json!("left")),
+        option("woocommerce_price_num_decimals", "Number of decimals", "number", json!(inner.config.decimals.to_string())),
     ]
 }
 
 pub(super) async fn settings(State(inner): State<Arc<Inner>>) -> Ok200 {
     let link = format!("{}/wp-json/wc/v3/settings/general", inner.face.origin);
-    Ok200(
-        json!([{ "id": "general", "label": "General", "description": "", "parent_id": "", "sub_groups": [],
-        "_links": { "options": [{ "href": link }] } }]),
-    )
+    Ok200(json!([{ "id": "general", "label": "General", "description": "", "parent_id": "", "sub_groups": [],
+        "_links": { "options": [{ "href": link }] } }]))
 }
 
 pub(super) async fn general(State(inner): State<Arc<Inner>>) -> Ok200 {
     Ok200(Value::Array(options(&inner)))
 }
 
-pub(super) async fn general_option(
-    State(inner): State<Arc<Inner>>,
-    Path(id): Path<String>,
-) -> Response<Body> {
-    match options(&inner)
-        .into_iter()
-        .find(|option| option["id"] == id.as_str())
-    {
+pub(super) async fn general_option(State(inner): State<Arc<Inner>>, Path(id): Path<String>) -> Response<Body> {
+    match options(&inner).into_iter().find(|option| option["id"] == id.as_str()) {
         Some(option) => Ok200(option).into_response(),
-        None => {
-            ApiError::new(404, "rest_setting_setting_invalid", "Invalid setting.").into_response()
-        }
+        None => ApiError::new(404, "rest_setting_setting_invalid", "Invalid setting.").into_response(),
     }
 }
 

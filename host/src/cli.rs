@@ -1,0 +1,34 @@
+//! The command line. One file per subcommand; none of them contains SQL.
+//!
+//! Exit code 2: wrong usage or configuration. 1: refused, failed or unreachable. A subcommand may have more, and says so.
+
+mod plugin;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One catalogue, one stock, many channels.
+#[derive(Parser)]
+#[command(name = "entrepot", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Pack, look at and try connectors.
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    /// Compiles one connector for the hub that started it; not for people.
+    #[command(hide = true)]
+    PluginCompileChild,
+}
+
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Plugin(command) => plugin::run(command),
+        Command::PluginCompileChild => crate::plugins::compile::child(),
+    }
+}
