@@ -2,6 +2,7 @@
 //!
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
+pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod connections;
@@ -14,8 +15,10 @@ pub mod lanes;
 pub mod listings;
 pub mod orders;
 pub mod page;
+pub mod patch;
 pub mod plugins;
 pub mod secrets;
+pub mod sheet;
 pub mod stock;
 pub mod store;
 
