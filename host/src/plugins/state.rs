@@ -189,7 +189,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::id::{Entropy, Ids};
-    use crate::store::tests::TestDb;
 
     fn scope(seed: u64) -> CallScope {
         CallScope {
