@@ -61,10 +61,7 @@ pub struct RuleSet {
 /// The whole content would fill screens; the version names it.
 impl std::fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RuleSet")
-            .field("version", &self.version)
-            .field("last_checked", &self.last_checked)
-            .finish_non_exhaustive()
+        f.debug_struct("RuleSet").field("version", &self.version).field("last_checked", &self.last_checked).finish_non_exhaustive()
     }
 }
 
