@@ -23,6 +23,7 @@ pub mod registry;
 pub mod services;
 pub mod state;
 mod store;
+pub mod trial;
 mod v1;
 
 pub use call::{CallError, Caller};
