@@ -8,6 +8,7 @@ pub mod clock;
 pub mod connections;
 pub mod ctx;
 pub mod egress;
+pub mod fulfilment;
 pub mod id;
 pub mod identity;
 pub mod inbox;
@@ -19,8 +20,10 @@ pub mod patch;
 pub mod plugins;
 pub mod secrets;
 pub mod sheet;
+pub mod state;
 pub mod stock;
 pub mod store;
+pub mod sync;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
 pub use entrepot_crossborder::money;
