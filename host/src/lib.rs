@@ -14,6 +14,7 @@ pub mod identity;
 pub mod inbox;
 pub mod lanes;
 pub mod listings;
+pub mod locations;
 pub mod orders;
 pub mod page;
 pub mod patch;
