@@ -19,6 +19,7 @@ mod limits;
 pub mod manifest;
 mod outcomes;
 pub mod package;
+pub mod reach;
 pub mod registry;
 pub mod services;
 pub mod state;

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::manifest::{Manifest, Strategy};
+use super::registry::Plugin;
 use super::services::{CallScope, LogSink, Outbound, Secrets, Services, StateStore, denied};
 use super::wire::{Failure, Fault, Sent, http, state as wire_state, vault as wire_vault};
 use crate::connections::Connection;
@@ -27,7 +28,7 @@ pub struct Reach {
     pub vault: Vault,
     pub egress: Egress,
     pub ctx: Ctx,
-    pub manifest: Arc<Manifest>,
+    pub plugin: Plugin,
     pub connection: Connection,
     pub dry_run: bool,
     scope: OnceCell<Scope>,
@@ -40,13 +41,17 @@ impl Reach {
         vault: Vault,
         egress: Egress,
         ctx: Ctx,
-        manifest: Arc<Manifest>,
+        plugin: Plugin,
         connection: Connection,
         dry_run: bool,
     ) -> Services {
         let clock = ctx.clock.clone();
-        let reach = Arc::new(Self { store, vault, egress, ctx, manifest, connection, dry_run, scope: OnceCell::new() });
+        let reach = Arc::new(Self { store, vault, egress, ctx, plugin, connection, dry_run, scope: OnceCell::new() });
         Services { outbound: reach.clone(), secrets: reach.clone(), state: reach.clone(), log: reach, clock }
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.plugin.manifest()
     }
 
     async fn scope(&self) -> Result<&Scope, Failure> {
@@ -54,19 +59,19 @@ impl Reach {
     }
 
     async fn build(&self) -> Result<Scope, Failure> {
-        let allowed = self.manifest.hosts.iter().map(|rule| self.fill(&rule.origin, &rule.paths)).collect::<Result<_, _>>()?;
+        let allowed = self.manifest().hosts.iter().map(|rule| self.fill(&rule.origin, &rule.paths)).collect::<Result<_, _>>()?;
         let granted = self.connection.grants.iter().map(|origin| Origin::parse(origin.as_str()).map_err(|e| config(e.to_string())));
-        let credentials = self.manifest.credentials.iter().map(|credential| self.credential(credential)).collect::<Result<_, _>>()?;
-        let pacing = self.manifest.pacing.iter();
+        let credentials = self.manifest().credentials.iter().map(|credential| self.credential(credential)).collect::<Result<_, _>>()?;
+        let pacing = self.manifest().pacing.iter();
         Ok(Scope {
             tenant: self.ctx.tenant.as_str().to_owned(),
-            plugin: self.manifest.name.clone(),
+            plugin: self.manifest().name.clone(),
             connection: self.connection.id.to_string(),
             allowed,
             granted_by_hand: granted.collect::<Result<_, _>>()?,
             credentials,
             secrets: self.secrets().await?,
-            idempotency_header: self.manifest.idempotency_header.clone(),
+            idempotency_header: self.manifest().idempotency_header.clone(),
             pacing: pacing.map(|b| BucketSpec { bucket: b.bucket.clone(), capacity: b.capacity, per_minute: b.per_minute }).collect(),
             dry_run: self.dry_run,
             recorder: None,
@@ -101,7 +106,7 @@ impl Reach {
             Strategy::JsonBody { pointer, secret } => Credential::JsonBody { name, hosts, pointer, secret },
             Strategy::ClientCredentials { token_url, client_id, client_secret, scopes, header, prefix } => {
                 let (origin, path) = self
-                    .manifest
+                    .manifest()
                     .fill_url(&token_url, &self.connection.settings, "token-url")
                     .map_err(|error| config(error.to_string()))?;
                 token_address = Some(format!("{origin}{path}"));
