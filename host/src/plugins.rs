@@ -22,7 +22,6 @@ pub mod package;
 pub mod reach;
 pub mod registry;
 pub mod services;
-pub mod state;
 mod store;
 pub mod trial;
 mod v1;
