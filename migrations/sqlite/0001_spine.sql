@@ -452,6 +452,7 @@ CREATE TABLE bucket (
     milli_tokens  BIGINT NOT NULL,
     capacity      BIGINT NOT NULL,
     per_minute    BIGINT NOT NULL,
+    observed      BIGINT NOT NULL,          -- 1: the limits are the channel's own word, not the manifest's
     updated_at    BIGINT NOT NULL,
     hold_until    BIGINT NOT NULL,          -- nothing leaves before, because the channel said so
     PRIMARY KEY (tenant, connection, name)
