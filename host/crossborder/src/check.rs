@@ -155,3 +155,6 @@ pub fn ask(rules: &RuleSet, rates: &RateTable, op: &str, input: &Value) -> Value
         Err(Refusal::Malformed(what)) => json!({"error": "malformed_input", "message": what}),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,3 +103,6 @@ pub fn lint_description(rules: &RuleSet, text: &str) -> Result<(), DescriptionPr
     let meaningful = in_words.iter().any(|w| !joining.contains(&w.as_str()) && !rules.description_words().iter().any(|v| v == *w));
     if meaningful { Ok(()) } else { Err(DescriptionProblem::Vague { words: text.trim().chars().take(60).collect() }) }
 }
+
+#[cfg(test)]
+mod tests;

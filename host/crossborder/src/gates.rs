@@ -189,3 +189,6 @@ impl Facts for OfferFacts<'_> {
         Compared::Unknown
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ pub fn validate(rules: &RuleSet, scheme: &str, value: &str) -> Result<Verdict, U
     };
     Ok(Verdict { reason, normalized })
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,3 +218,6 @@ pub fn lowest_of_30_days(history: &[(Date, Money)], announced_on: Date) -> Resul
     }
     Ok(lowest)
 }
+
+#[cfg(test)]
+mod tests;

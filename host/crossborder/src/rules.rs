@@ -35,7 +35,7 @@ use jiff::civil::Date;
 pub const NOT_ADVICE: &str = "This is a calculation from dated tables with the sources shown. It is not legal or tax advice.";
 
 /// An immutable, checked set of rules and tables.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RuleSet {
     version: String,
     last_checked: Date,
@@ -56,6 +56,13 @@ pub struct RuleSet {
     rules: BTreeMap<String, Vec<Rule>>,
     /// Every row, retracted ones too; the fields above are what is known now.
     all: Arc<load::Parts>,
+}
+
+/// The whole content would fill screens; the version names it.
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleSet").field("version", &self.version).field("last_checked", &self.last_checked).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

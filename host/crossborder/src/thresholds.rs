@@ -125,3 +125,6 @@ pub fn nexus(rules: &RuleSet, state: &str, as_of: Date, sales: &[Sale]) -> Resul
     }
     Ok((us_nexus(row, total.to_decimal(), count, false), total, count))
 }
+
+#[cfg(test)]
+mod tests;
