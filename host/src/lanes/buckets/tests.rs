@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::store::tests::TestDb;
 
 fn key(bucket: &str) -> BucketKey {
     BucketKey { tenant: "main".into(), connection: "con".into(), bucket: bucket.into() }
