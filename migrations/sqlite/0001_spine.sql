@@ -425,17 +425,6 @@ CREATE TABLE refusal (
     PRIMARY KEY (tenant, connection, kind, external_id)
 );
 
--- What a connector keeps between calls.
-CREATE TABLE connector_state (
-    tenant      TEXT NOT NULL,
-    connection  TEXT NOT NULL,
-    name        TEXT NOT NULL,
-    value       BLOB NOT NULL,
-    revision    BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
-    PRIMARY KEY (tenant, connection, name)
-);
-
 -- Where a stream of reads goes on.
 CREATE TABLE stream_cursor (
     tenant      TEXT NOT NULL,
