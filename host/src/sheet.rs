@@ -89,7 +89,8 @@ impl<R: Read> Sheet<R> {
             let Some(record) = self.read()? else { return Ok(None) };
             let line = self.line;
             let bad = |what: String, remedy| Ok(Some(Err(BadRow { line, what, remedy })));
-            let cells: Result<Vec<String>, _> = record.iter().map(|cell| std::str::from_utf8(cell).map(|text| text.trim().to_owned())).collect();
+            let cells: Result<Vec<String>, _> =
+                record.iter().map(|cell| std::str::from_utf8(cell).map(|text| text.trim().to_owned())).collect();
             let Ok(cells) = cells else {
                 return bad("text that is not UTF-8".into(), "save the file as `CSV UTF-8`");
             };

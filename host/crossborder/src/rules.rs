@@ -9,7 +9,9 @@
 mod builtin;
 mod checks;
 mod condition;
+mod csv_rows;
 mod error;
+mod json_rows;
 mod load;
 mod lookup;
 mod merge;
@@ -61,10 +63,7 @@ pub struct RuleSet {
 /// The whole content would fill screens; the version names it.
 impl std::fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RuleSet")
-            .field("version", &self.version)
-            .field("last_checked", &self.last_checked)
-            .finish_non_exhaustive()
+        f.debug_struct("RuleSet").field("version", &self.version).field("last_checked", &self.last_checked).finish_non_exhaustive()
     }
 }
 

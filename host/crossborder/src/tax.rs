@@ -11,3 +11,6 @@ pub use document::{Document, DocumentLine, DocumentTax, InclusiveRound, Level, P
 pub use error::Error;
 pub use place::{ItemDuty, ItemDutyRule, Place, PlaceFacts, PlaceReason, item_duty, place_of_supply};
 pub use rates::{Applied, jurisdiction_of, rate_for};
+
+#[cfg(test)]
+mod tests;

@@ -24,8 +24,20 @@ use crate::store::{Sql, Store, WriteTx};
 /// `product`: title of the product, found by it or made; `product_id`: which of several with one title; `title`: what tells
 /// the variant from its siblings; `weight_g` and `*_mm`: whole grams and millimetres; `origin`: two-letter country;
 /// `safety_stock`: units that no channel is shown.
-pub const COLUMNS: [&str; 12] =
-    ["sku", "product", "product_id", "title", "gtin", "weight_g", "length_mm", "width_mm", "height_mm", "hs_code", "origin", "safety_stock"];
+pub const COLUMNS: [&str; 12] = [
+    "sku",
+    "product",
+    "product_id",
+    "title",
+    "gtin",
+    "weight_g",
+    "length_mm",
+    "width_mm",
+    "height_mm",
+    "hs_code",
+    "origin",
+    "safety_stock",
+];
 
 const BATCH_ROWS: usize = 500;
 const MAX_PROBLEMS: usize = 1_000;
@@ -58,7 +70,8 @@ pub struct Report {
 }
 
 /// Told which known variants can be published differently now, in the transaction that changed them.
-pub type Hook = Arc<dyn for<'t> Fn(&'t mut WriteTx, &'t Ctx, &'t [VariantId]) -> BoxFuture<'t, Result<(), crate::store::Error>> + Send + Sync>;
+pub type Hook =
+    Arc<dyn for<'t> Fn(&'t mut WriteTx, &'t Ctx, &'t [VariantId]) -> BoxFuture<'t, Result<(), crate::store::Error>> + Send + Sync>;
 
 #[derive(Default)]
 pub struct Options {
@@ -130,7 +143,12 @@ impl Report {
 
     fn refuse(&mut self, line: u64, problems: Vec<Problem>) {
         self.refused_lines += 1;
-        self.refused.extend(problems.into_iter().map(|p| LineProblem { line, field: p.field.to_owned(), value: p.value, remedy: p.remedy }));
+        self.refused.extend(problems.into_iter().map(|p| LineProblem {
+            line,
+            field: p.field.to_owned(),
+            value: p.value,
+            remedy: p.remedy,
+        }));
     }
 }
 
@@ -198,9 +216,18 @@ impl<R: Read> Importer<R> {
             product: None,
             sku: None,
             title: cell("title").map(str::to_owned),
-            gtin: three(cell("gtin"), Gtin::parse).unwrap_or_else(|p| { keep(p); Patch::Keep }),
-            hs_code: three(cell("hs_code"), HsCode::parse).unwrap_or_else(|p| { keep(p); Patch::Keep }),
-            origin: three(cell("origin"), Country::parse).unwrap_or_else(|p| { keep(p); Patch::Keep }),
+            gtin: three(cell("gtin"), Gtin::parse).unwrap_or_else(|p| {
+                keep(p);
+                Patch::Keep
+            }),
+            hs_code: three(cell("hs_code"), HsCode::parse).unwrap_or_else(|p| {
+                keep(p);
+                Patch::Keep
+            }),
+            origin: three(cell("origin"), Country::parse).unwrap_or_else(|p| {
+                keep(p);
+                Patch::Keep
+            }),
             ..VariantPatch::default()
         };
         for (field, slot) in [
@@ -209,7 +236,10 @@ impl<R: Read> Importer<R> {
             ("width_mm", &mut patch.width_mm),
             ("height_mm", &mut patch.height_mm),
         ] {
-            *slot = three(cell(field), |text| whole(field, text)).unwrap_or_else(|p| { keep(p); Patch::Keep });
+            *slot = three(cell(field), |text| whole(field, text)).unwrap_or_else(|p| {
+                keep(p);
+                Patch::Keep
+            });
         }
         match three(cell("safety_stock"), |text| whole("safety_stock", text)) {
             Ok(Patch::Keep) => {}
@@ -218,7 +248,10 @@ impl<R: Read> Importer<R> {
             Err(problem) => keep(problem),
         }
         let product = cell("product").filter(|text| !text.is_empty()).map(|text| clean_title("product", text, 1)).transpose();
-        let product = product.unwrap_or_else(|p| { keep(p); None });
+        let product = product.unwrap_or_else(|p| {
+            keep(p);
+            None
+        });
         let product_id = cell("product_id").filter(|text| !text.is_empty()).map(ProductId::parse).transpose();
         let product_id = product_id.unwrap_or_else(|bad| {
             keep(Problem::new("product_id", &bad.value, "give the id of a product, such as an export shows it, or leave it empty"));
@@ -252,7 +285,10 @@ fn three<T>(cell: Option<&str>, parse: impl FnOnce(&str) -> Result<T, Problem>) 
         None => Ok(Patch::Keep),
         Some("") => Ok(Patch::Clear),
         Some(text) => parse(text).map(Patch::Set).map_err(|problem| match text.contains("E+") {
-            true => Problem { remedy: "the spreadsheet program has shortened this number: format the column as text and enter it again".into(), ..problem },
+            true => Problem {
+                remedy: "the spreadsheet program has shortened this number: format the column as text and enter it again".into(),
+                ..problem
+            },
             false => problem,
         }),
     }
@@ -354,7 +390,10 @@ impl Shelf {
                 let product = self.by_id.get(id).ok_or_else(missing)?;
                 match title {
                     Some(title) if *title != product.title => {
-                        let remedy = format!("this product is called `{}`: rename the product itself, or leave one of the two cells empty", product.title);
+                        let remedy = format!(
+                            "this product is called `{}`: rename the product itself, or leave one of the two cells empty",
+                            product.title
+                        );
                         Err(Problem::new("product", title, remedy))
                     }
                     _ => Ok(product.clone()),
@@ -364,12 +403,15 @@ impl Shelf {
             (None, Some(title)) => match self.by_title.get(title).map_or(&[][..], Vec::as_slice) {
                 [one] => Ok(one.clone()),
                 [] => {
-                    let product = Product { id: ProductId::new(&ctx.ids), title: title.clone(), created_at: ctx.now_ms(), updated_at: ctx.now_ms() };
+                    let product =
+                        Product { id: ProductId::new(&ctx.ids), title: title.clone(), created_at: ctx.now_ms(), updated_at: ctx.now_ms() };
                     self.by_title.insert(title.clone(), vec![product.clone()]);
                     self.made.push(product.clone());
                     Ok(product)
                 }
-                several => Err(Problem::new("product", title, format!("{} products have this title: give the product_id too", several.len()))),
+                several => {
+                    Err(Problem::new("product", title, format!("{} products have this title: give the product_id too", several.len())))
+                }
             },
         }
     }

@@ -227,7 +227,11 @@ impl Facts {
             [("weight_g", self.weight_g), ("length_mm", self.length_mm), ("width_mm", self.width_mm), ("height_mm", self.height_mm)]
         {
             if let Some(value) = value.filter(|value| !(1..=MAX_MEASURE).contains(value)) {
-                return Err(Problem::new(field, &value.to_string(), "give a whole number above zero, or leave it empty if it is not known"));
+                return Err(Problem::new(
+                    field,
+                    &value.to_string(),
+                    "give a whole number above zero, or leave it empty if it is not known",
+                ));
             }
         }
         if !(0..=MAX_MEASURE).contains(&self.safety) {

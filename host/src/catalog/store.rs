@@ -1,5 +1,7 @@
 //! All SQL on `product` and `variant`.
 
+use std::collections::BTreeMap;
+
 use super::error::Error;
 use super::model::{Facts, Filter, Gtin, Product, Variant};
 use crate::args;
@@ -28,8 +30,11 @@ pub async fn insert_products(tx: &mut WriteTx, ctx: &Ctx, products: &[Product]) 
 }
 
 pub async fn rename_product(tx: &mut WriteTx, ctx: &Ctx, p: &Product) -> Result<(), Error> {
-    tx.execute("UPDATE product SET title = $3, updated_at = $4 WHERE tenant = $1 AND id = $2", args![&ctx.tenant, &p.id, &p.title, p.updated_at])
-        .await?;
+    tx.execute(
+        "UPDATE product SET title = $3, updated_at = $4 WHERE tenant = $1 AND id = $2",
+        args![&ctx.tenant, &p.id, &p.title, p.updated_at],
+    )
+    .await?;
     Ok(())
 }
 
@@ -135,6 +140,19 @@ async fn variants_in(
         let sql = format!("{VARIANTS} AND v.{column} IN ({list}) ORDER BY v.id{lock}");
         for row in conn.fetch_built(sql, &values).await? {
             found.push(variant(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+pub async fn safety_of(conn: &mut impl Sql, tenant: &Tenant, ids: &[VariantId]) -> Result<BTreeMap<VariantId, i64>, Error> {
+    let mut found = BTreeMap::new();
+    let wanted: Vec<Value> = ids.iter().map(Value::from).collect();
+    for chunk in wanted.chunks(CHUNK) {
+        let (values, list) = behind_tenant(tenant, chunk);
+        let sql = format!("SELECT id, safety FROM variant WHERE tenant = $1 AND id IN ({list})");
+        for row in conn.fetch_built(sql, &values).await? {
+            found.insert(row.get(0)?, row.get(1)?);
         }
     }
     Ok(found)

@@ -19,7 +19,12 @@ async fn kettle(db: &TestDb, sku: &str) -> Result<Variant, Error> {
     write(db, move |tx| {
         Box::pin(async move {
             let product = create_product(tx, &ctx, "Kettle").await?;
-            let facts = Facts { gtin: Some(Gtin::parse("4006381333931")?), title: "Red Ünit".into(), weight_g: Some(900), ..Facts::of(Sku::parse(&sku)?) };
+            let facts = Facts {
+                gtin: Some(Gtin::parse("4006381333931")?),
+                title: "Red Ünit".into(),
+                weight_g: Some(900),
+                ..Facts::of(Sku::parse(&sku)?)
+            };
             create_variant(tx, &ctx, &product.id, facts).await
         })
     })
@@ -86,8 +91,9 @@ on_both! {
         assert_eq!(resolve(&mut conn, &tenant, " K-1 ").await.unwrap(), made);
         assert_eq!(find_by_skus(&mut conn, &tenant, &["K-1", "k-1"]).await.unwrap().len(), 1);
         assert_eq!(find_by_sku_keys(&mut conn, &tenant, &[&Sku::key_of("k -1")]).await.unwrap()["k-1"], [made.clone()]);
-        let longer = Gtin::parse("04006381333931").unwrap();
-        assert_eq!(find_by_gtins(&mut conn, &tenant, &[&longer]).await.unwrap()[&longer.key()], [made.clone()]);
+        let found = find_by_gtins(&mut conn, &tenant, &["04006381333931", "4006381333931", "no gtin", "96385074"]).await.unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [("04006381333931".to_owned(), vec![made.clone()]), ("4006381333931".into(), vec![made.clone()])]);
+        assert_eq!(safety_of(&mut conn, &tenant, std::slice::from_ref(&made.id)).await.unwrap()[&made.id], 0);
         assert!(resolve(&mut conn, &tenant, "K-2").await.unwrap_err().to_string().contains("K-2"));
         assert!(find(&mut conn, &Tenant::named("other"), &made.id).await.unwrap().is_none());
     }
@@ -247,7 +253,8 @@ impl std::io::Read for Rows {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.pending.is_empty() && self.next < self.end {
             let n = self.next;
-            self.pending = if n == 0 { b"sku,product,weight_g\n".to_vec() } else { format!("SKU-{n},Product {},{n}\n", n / 4).into_bytes() };
+            self.pending =
+                if n == 0 { b"sku,product,weight_g\n".to_vec() } else { format!("SKU-{n},Product {},{n}\n", n / 4).into_bytes() };
             self.next += 1;
         }
         let n = self.pending.len().min(buffer.len());

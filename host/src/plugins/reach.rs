@@ -12,13 +12,14 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::manifest::{Manifest, Strategy};
-use super::services::{CallScope, LogSink, Outbound, Secrets, Services, StateStore, denied};
-use super::wire::{Failure, Fault, Sent, http, state as wire_state, vault as wire_vault};
+use super::registry::Plugin;
+use super::services::{CallScope, LogSink, Outbound, Secrets, Services, denied};
+use super::state::StoredState;
+use super::wire::{Failure, Fault, Sent, http, vault as wire_vault};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::egress::{self, Allowed, BucketSpec, Credential, Egress, Observed, Origin, Scope, ScopedCredential};
 use crate::secrets::{Secret, Vault};
-use crate::state;
 use crate::store::Store;
 
 /// Serves the imports of one connection's calls.
@@ -27,7 +28,7 @@ pub struct Reach {
     pub vault: Vault,
     pub egress: Egress,
     pub ctx: Ctx,
-    pub manifest: Arc<Manifest>,
+    pub plugin: Plugin,
     pub connection: Connection,
     pub dry_run: bool,
     scope: OnceCell<Scope>,
@@ -40,13 +41,18 @@ impl Reach {
         vault: Vault,
         egress: Egress,
         ctx: Ctx,
-        manifest: Arc<Manifest>,
+        plugin: Plugin,
         connection: Connection,
         dry_run: bool,
     ) -> Services {
         let clock = ctx.clock.clone();
-        let reach = Arc::new(Self { store, vault, egress, ctx, manifest, connection, dry_run, scope: OnceCell::new() });
-        Services { outbound: reach.clone(), secrets: reach.clone(), state: reach.clone(), log: reach, clock }
+        let state = StoredState::shared(store.clone(), clock.clone());
+        let reach = Arc::new(Self { store, vault, egress, ctx, plugin, connection, dry_run, scope: OnceCell::new() });
+        Services { outbound: reach.clone(), secrets: reach.clone(), state, log: reach, clock }
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.plugin.manifest()
     }
 
     async fn scope(&self) -> Result<&Scope, Failure> {
@@ -54,19 +60,19 @@ impl Reach {
     }
 
     async fn build(&self) -> Result<Scope, Failure> {
-        let allowed = self.manifest.hosts.iter().map(|rule| self.fill(&rule.origin, &rule.paths)).collect::<Result<_, _>>()?;
+        let allowed = self.manifest().hosts.iter().map(|rule| self.fill(&rule.origin, &rule.paths)).collect::<Result<_, _>>()?;
         let granted = self.connection.grants.iter().map(|origin| Origin::parse(origin.as_str()).map_err(|e| config(e.to_string())));
-        let credentials = self.manifest.credentials.iter().map(|credential| self.credential(credential)).collect::<Result<_, _>>()?;
-        let pacing = self.manifest.pacing.iter();
+        let credentials = self.manifest().credentials.iter().map(|credential| self.credential(credential)).collect::<Result<_, _>>()?;
+        let pacing = self.manifest().pacing.iter();
         Ok(Scope {
             tenant: self.ctx.tenant.as_str().to_owned(),
-            plugin: self.manifest.name.clone(),
+            plugin: self.manifest().name.clone(),
             connection: self.connection.id.to_string(),
             allowed,
             granted_by_hand: granted.collect::<Result<_, _>>()?,
             credentials,
             secrets: self.secrets().await?,
-            idempotency_header: self.manifest.idempotency_header.clone(),
+            idempotency_header: self.manifest().idempotency_header.clone(),
             pacing: pacing.map(|b| BucketSpec { bucket: b.bucket.clone(), capacity: b.capacity, per_minute: b.per_minute }).collect(),
             dry_run: self.dry_run,
             recorder: None,
@@ -101,7 +107,7 @@ impl Reach {
             Strategy::JsonBody { pointer, secret } => Credential::JsonBody { name, hosts, pointer, secret },
             Strategy::ClientCredentials { token_url, client_id, client_secret, scopes, header, prefix } => {
                 let (origin, path) = self
-                    .manifest
+                    .manifest()
                     .fill_url(&token_url, &self.connection.settings, "token-url")
                     .map_err(|error| config(error.to_string()))?;
                 token_address = Some(format!("{origin}{path}"));
@@ -224,50 +230,6 @@ impl Secrets for Reach {
 /// HMAC takes a key of any length, so making one cannot fail.
 fn code<M: Mac + KeyInit>(secret: &[u8], data: &[u8]) -> Vec<u8> {
     <M as KeyInit>::new_from_slice(secret).map_or_else(|_| Vec::new(), |mac| mac.chain_update(data).finalize().into_bytes().to_vec())
-}
-
-fn state_failure(error: state::Error) -> Failure {
-    match error {
-        state::Error::TooLarge(message) => denied(message),
-        state::Error::Conflict { .. } => Failure { fault: Fault::Conflict, ..denied(error.to_string()) },
-        state::Error::Store(error) => {
-            tracing::error!(error = %crate::store::chain(&error), "connector state failed");
-            Failure { fault: Fault::Other, ..denied("the hub could not reach its own store") }
-        }
-    }
-}
-
-impl StateStore for Reach {
-    fn get<'a>(&'a self, _: &'a CallScope, key: &'a str) -> BoxFuture<'a, Result<Option<wire_state::Entry>, Failure>> {
-        Box::pin(async move {
-            let mut conn = self.store.read().await.map_err(|e| state_failure(e.into()))?;
-            let found = state::get(&mut conn, &self.ctx.tenant, &self.connection.id, key).await.map_err(state_failure)?;
-            Ok(found.map(|(value, revision)| wire_state::Entry { key: key.to_owned(), value, revision }))
-        })
-    }
-
-    fn put<'a>(&'a self, _: &'a CallScope, key: &'a str, value: Vec<u8>, expect: Option<u32>) -> BoxFuture<'a, Result<u32, Failure>> {
-        Box::pin(async move {
-            let (ctx, id, key) = (self.ctx.clone(), self.connection.id.clone(), key.to_owned());
-            let put = self.store.write(move |tx| Box::pin(async move { state::put(tx, &ctx, &id, &key, &value, expect).await }));
-            put.await.map_err(state_failure)
-        })
-    }
-
-    fn delete<'a>(&'a self, _: &'a CallScope, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
-        Box::pin(async move {
-            let (ctx, id, key) = (self.ctx.clone(), self.connection.id.clone(), key.to_owned());
-            let delete = self.store.write(move |tx| Box::pin(async move { state::delete(tx, &ctx, &id, &key).await }));
-            delete.await.map_err(state_failure)
-        })
-    }
-
-    fn list<'a>(&'a self, _: &'a CallScope, prefix: &'a str, after: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
-        Box::pin(async move {
-            let mut conn = self.store.read().await.map_err(|e| state_failure(e.into()))?;
-            state::list(&mut conn, &self.ctx.tenant, &self.connection.id, prefix, after, limit).await.map_err(state_failure)
-        })
-    }
 }
 
 impl LogSink for Reach {

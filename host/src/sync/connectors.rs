@@ -10,20 +10,20 @@ use crate::egress::Egress;
 use crate::id::{CallId, Ids};
 use crate::plugins::manifest::Manifest;
 use crate::plugins::reach::Reach;
-use crate::plugins::registry::Registry;
+use crate::plugins::registry::{Plugin, Registry};
 use crate::plugins::{Caller, wire};
 
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Connectors {
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     pub egress: Egress,
 }
 
 /// One connection's connector, ready to be called. Made for one run of a lane.
 pub struct Session {
     pub caller: Caller,
-    pub manifest: Arc<Manifest>,
+    pub plugin: Plugin,
     config_json: String,
     connection: String,
     ids: Ids,
@@ -40,28 +40,21 @@ impl Connectors {
     }
 
     async fn open(&self, parts: &Parts, ctx: &Ctx, connection: &Connection, dry_run: bool) -> Result<Session, Error> {
-        let plugin = self.registry.get(&ctx.tenant, &connection.plugin).await?;
+        let plugin = self.registry.get(&ctx.tenant, &connection.plugin)?;
         let services = Reach::services(
             parts.store.clone(),
             parts.vault.clone(),
             self.egress.clone(),
             ctx.clone(),
-            plugin.manifest.clone(),
+            plugin.clone(),
             connection.clone(),
             dry_run,
         );
-        let caller = Caller {
-            loaded: plugin.loaded.clone(),
-            services,
-            tenant: ctx.tenant.clone(),
-            connection: Some(connection.id.clone()),
-            plugin: plugin.manifest.name.as_str().into(),
-            dry_run,
-        };
+        let caller = plugin.caller(services, ctx.tenant.clone(), Some(connection.id.clone()), dry_run);
         Ok(Session {
             caller,
-            config_json: config(&plugin.manifest, connection).to_string(),
-            manifest: plugin.manifest.clone(),
+            config_json: config(plugin.manifest(), connection).to_string(),
+            plugin,
             connection: connection.id.to_string(),
             ids: ctx.ids.clone(),
         })
@@ -79,6 +72,10 @@ fn config(manifest: &Manifest, connection: &Connection) -> serde_json::Value {
 }
 
 impl Session {
+    pub fn manifest(&self) -> &Manifest {
+        self.plugin.manifest()
+    }
+
     pub fn context(&self, attempt: i64, idempotency_key: &str) -> wire::Context {
         wire::Context {
             connection: self.connection.clone(),

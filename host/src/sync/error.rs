@@ -31,8 +31,6 @@ pub enum Error {
     Secrets(#[from] crate::secrets::Error),
     #[error(transparent)]
     Plugin(#[from] crate::plugins::registry::Error),
-    #[error(transparent)]
-    Egress(#[from] crate::egress::origin::Malformed),
     #[error("a stored document cannot be read")]
     Document(#[from] serde_json::Error),
     #[error(transparent)]

@@ -34,14 +34,14 @@ pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, or
     let gtins: Vec<&str> = rest.iter().filter_map(|line| line.gtin.as_deref()).collect();
     let by_sku = catalog::find_by_skus(conn, &ctx.tenant, &skus).await?;
     let by_gtin = catalog::find_by_gtins(conn, &ctx.tenant, &gtins).await?;
+    let mut named = Vec::new();
     for line in rest {
         let sku = line.sku.as_deref().and_then(|sku| by_sku.get(sku)).map(|variant| variant.id.clone());
         // Two variants with one GTIN decide nothing.
-        let gtin = line.gtin.as_deref().and_then(|gtin| by_gtin.get(gtin)).filter(|many| many.len() == 1).map(|many| many[0].id.clone());
-        if let Some(variant) = sku.or(gtin) {
-            found.insert(line.external_id.clone(), variant);
-        }
+        let gtin = line.gtin.as_deref().and_then(|gtin| by_gtin.get(gtin)).filter(|many| many.len() == 1);
+        named.extend(sku.or_else(|| gtin.map(|many| many[0].id.clone())).map(|variant| (line.external_id.clone(), variant)));
     }
+    found.extend(named);
     Ok(found)
 }
 

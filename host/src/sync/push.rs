@@ -106,7 +106,7 @@ pub async fn wanted(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, due
 
 pub async fn wanted_of(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, listings: Vec<Listing>) -> Result<BTreeMap<ListingId, Wanted>, Error> {
     let variants: Vec<_> = listings.iter().filter_map(|listing| listing.variant.clone()).collect();
-    let safety = catalog::safety_of(conn, &ctx.tenant, &variants).await?;
+    let known = catalog::find_many(conn, &ctx.tenant, &variants).await?;
     let pooled = stock::availability(conn, &ctx.tenant, &variants).await?;
     let mapped = locations::mapped(conn, &ctx.tenant, &connection.id).await?;
     let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
@@ -114,7 +114,7 @@ pub async fn wanted_of(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, 
     let mut wanted = BTreeMap::new();
     for listing in listings {
         let Some(variant) = listing.variant.clone().filter(|_| listing.tracking == Tracking::Tracked) else { continue };
-        let safety = safety.get(&variant).copied().unwrap_or(0);
+        let safety = known.get(&variant).map_or(0, |variant| variant.facts.safety);
         let show = |available: i64| listing.publication.quantity(available, safety, connection.buffer);
         let mut value = Told::default();
         let available = pooled.get(&variant).copied().unwrap_or_default().available();

@@ -33,7 +33,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         return Ok(());
     }
     let session = sync.connectors.session(sync, ctx, &connection).await?;
-    let Some(webhooks) = &session.manifest.webhooks else { return Ok(()) };
+    let Some(webhooks) = &session.manifest().webhooks else { return Ok(()) };
     let ensured = session.caller.webhooks_ensure(session.context(1, ""), callback_url(public_url, &connection), webhooks.topics.clone()).await;
     match ensured {
         Ok(subscriptions) => {

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::PathBuf;
 
@@ -21,10 +21,8 @@ fn case(op: &str, input: &str, expected: &str) -> String {
 
 #[test]
 fn every_given_case_passes() {
-    let folder = std::env::var_os("ENTREPOT_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("ENTREPOT_VECTORS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);
     let names = ["money", "fx", "tax", "landed_cost", "ids"];
     let paths: Vec<PathBuf> = names.iter().map(|n| folder.join(format!("{n}.json"))).collect();
     if !paths.iter().all(|p| p.is_file()) {
@@ -72,10 +70,7 @@ fn a_tolerance_is_absolute() {
 
 #[test]
 fn a_missing_rates_file_is_said_plainly() {
-    let options = Options {
-        rates: Some(PathBuf::from("/nonexistent/rates.csv")),
-        ..Options::default()
-    };
+    let options = Options { rates: Some(PathBuf::from("/nonexistent/rates.csv")), ..Options::default() };
     let error = run(&[], &options, &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("/nonexistent/rates.csv") && error.contains("ECB"), "{error}");
 }

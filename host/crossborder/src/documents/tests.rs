@@ -22,8 +22,7 @@ fn the_form_follows_the_value_in_sdr_and_the_way_of_transport() {
 fn a_product_identifier_is_missing_only_from_the_day_it_is_mandatory() {
     let rules = RuleSet::builtin().unwrap();
     let row = rules.document("H7").unwrap();
-    let given: BTreeSet<&str> =
-        row.fields.iter().map(String::as_str).filter(|f| *f != "product_identifier").collect();
+    let given: BTreeSet<&str> = row.fields.iter().map(String::as_str).filter(|f| *f != "product_identifier").collect();
     assert!(missing_fields(&rules, "H7", date(2026, 10, 31), &given).unwrap().is_empty());
     assert_eq!(missing_fields(&rules, "H7", date(2026, 11, 1), &given).unwrap(), ["product_identifier"]);
     assert!(missing_fields(&rules, "H9", date(2026, 11, 1), &given).is_err());

@@ -34,15 +34,9 @@ fn shown() -> Offer<'static> {
 #[test]
 fn an_offer_to_the_eu_needs_the_safety_fields_and_a_responsible_person_for_foreign_makers() {
     assert!(gates(&shown(), "DE").is_empty());
-    let foreign = Offer {
-        manufacturer_country: Some("CN"),
-        ..shown()
-    };
+    let foreign = Offer { manufacturer_country: Some("CN"), ..shown() };
     assert_eq!(gates(&foreign, "DE"), ["gpsr"]);
-    let unknown = Offer {
-        manufacturer_country: None,
-        ..shown()
-    };
+    let unknown = Offer { manufacturer_country: None, ..shown() };
     assert_eq!(gates(&unknown, "AT"), ["gpsr"]);
     assert!(gates(&foreign, "US").is_empty());
     let mut blank = shown();
@@ -55,17 +49,11 @@ fn a_restriction_opens_with_the_registration_it_needs_and_an_unknown_code_keeps_
     let mut offer = shown();
     offer.registrations = BTreeSet::new();
     assert_eq!(gates(&offer, "DE"), ["de.packaging"]);
-    let drill = Offer {
-        hs: Some("846721"),
-        ..shown()
-    };
+    let drill = Offer { hs: Some("846721"), ..shown() };
     assert_eq!(gates(&drill, "DE"), ["de.weee"]);
     let uncoded = Offer { hs: None, ..shown() };
     assert!(gates(&uncoded, "DE").contains(&"de.weee".to_owned()));
-    let gum = Offer {
-        hs: Some("17041000"),
-        ..shown()
-    };
+    let gum = Offer { hs: Some("17041000"), ..shown() };
     assert_eq!(gates(&gum, "SG"), ["sg.chewing_gum"]);
 }
 

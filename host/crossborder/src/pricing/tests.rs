@@ -30,28 +30,16 @@ fn costs(cost: i64) -> Costs {
 
 #[test]
 fn a_charm_price_is_never_zero_or_negative() {
-    let charm = |direction| Charm {
-        step: decimal("1"),
-        ending: decimal("0.99"),
-        direction,
-    };
+    let charm = |direction| Charm { step: decimal("1"), ending: decimal("0.99"), direction };
     let price = |direction, text| charm(direction).apply(Exact::parse(text).unwrap(), eur()).unwrap().minor();
     assert_eq!(price(Direction::Down, "0.10"), 99);
     assert_eq!(price(Direction::Nearest, "0"), 99);
     assert_eq!(price(Direction::Nearest, "1.49"), 99);
     assert_eq!(price(Direction::Up, "1.99"), 199);
     assert_eq!(price(Direction::Up, "2.00"), 299);
-    let nines = Charm {
-        step: decimal("1"),
-        ending: decimal("9.99"),
-        direction: Direction::Down,
-    };
+    let nines = Charm { step: decimal("1"), ending: decimal("9.99"), direction: Direction::Down };
     assert_eq!(nines.apply(Exact::parse("3.50").unwrap(), eur()).unwrap().minor(), 299);
-    let zero = Charm {
-        step: decimal("5"),
-        ending: decimal("0"),
-        direction: Direction::Down,
-    };
+    let zero = Charm { step: decimal("5"), ending: decimal("0"), direction: Direction::Down };
     assert_eq!(zero.apply(Exact::parse("2").unwrap(), eur()).unwrap().minor(), 500);
 }
 
@@ -63,11 +51,7 @@ fn a_price_below_the_floor_is_raised_to_the_next_charm_price_with_its_reason() {
         rate: Exact::ONE,
         currency: eur(),
         adjustment: decimal("0.05"),
-        charm: Some(Charm {
-            step: decimal("1"),
-            ending: decimal("0.99"),
-            direction: Direction::Nearest,
-        }),
+        charm: Some(Charm { step: decimal("1"), ending: decimal("0.99"), direction: Direction::Nearest }),
         costs: Some(costs(1200)),
     };
     let priced = price(&listing).unwrap();
@@ -75,10 +59,7 @@ fn a_price_below_the_floor_is_raised_to_the_next_charm_price_with_its_reason() {
     assert_eq!(priced.floor, Some(money(2606)));
     assert!(priced.steps.iter().any(|s| s.contains("floor")), "{:?}", priced.steps);
     let mut hopeless = listing;
-    hopeless.costs = Some(Costs {
-        fee_rate: decimal("0.9"),
-        ..costs(1200)
-    });
+    hopeless.costs = Some(Costs { fee_rate: decimal("0.9"), ..costs(1200) });
     assert_eq!(price(&hopeless).unwrap_err(), Error::Unreachable);
 }
 

@@ -177,13 +177,23 @@ fn single_countries_answer_from_their_programmes() {
     assert_eq!((minor(jp.amounts.duty), minor(jp.amounts.tax)), (0, 0));
     let tr = sale("TR", "EUR", 2_500, json!({"ship_from": "DE"}));
     assert_eq!(minor(tr.amounts.tax), 750);
-    let ch = sale("CH", "CHF", 6_200, json!({"channel": "own_store", "seller": {"registrations": []}, "lines": [{"unit_minor": 6200, "qty": 1, "duty_rate": "0"}]}));
+    let ch = sale(
+        "CH",
+        "CHF",
+        6_200,
+        json!({"channel": "own_store", "seller": {"registrations": []}, "lines": [{"unit_minor": 6200, "qty": 1, "duty_rate": "0"}]}),
+    );
     assert_eq!(minor(ch.amounts.tax), 0);
     let kr = sale("KR", "USD", 14_000, json!({}));
     assert_eq!(minor(kr.amounts.tax), 0);
     let ca = sale("CA", "CAD", 10_000, json!({"ship_from": "US", "region": "ON"}));
     assert_eq!((minor(ca.amounts.duty), minor(ca.amounts.tax)), (0, 1300));
-    let cn = sale("CN", "CNY", 50_000, json!({"ship_from": "JP", "national": {"cn_cbec_channel": true, "cn_consumption_rate": "0", "cn_year_to_date_minor": 0}}));
+    let cn = sale(
+        "CN",
+        "CNY",
+        50_000,
+        json!({"ship_from": "JP", "national": {"cn_cbec_channel": true, "cn_consumption_rate": "0", "cn_year_to_date_minor": 0}}),
+    );
     assert_eq!(minor(cn.amounts.tax), 4550);
     let th = sale("TH", "THB", 100_000, json!({"lines": [{"unit_minor": 100_000, "qty": 1, "duty_rate": "0.1"}]}));
     assert_eq!(minor(th.amounts.tax), 7_000);
@@ -237,8 +247,8 @@ fn a_merchant_rule_wins_without_a_rebuild() {
 }
 
 const DESTINATIONS: [&str; 30] = [
-    "DE", "FR", "IT", "ES", "PL", "IE", "XI", "MC", "GB", "NO", "CH", "AU", "NZ", "SG", "US", "CA", "MX", "BR", "CN",
-    "JP", "KR", "IN", "TR", "TH", "MY", "VN", "IL", "ZA", "AE", "SA",
+    "DE", "FR", "IT", "ES", "PL", "IE", "XI", "MC", "GB", "NO", "CH", "AU", "NZ", "SG", "US", "CA", "MX", "BR", "CN", "JP", "KR", "IN",
+    "TR", "TH", "MY", "VN", "IL", "ZA", "AE", "SA",
 ];
 
 prop_compose! {

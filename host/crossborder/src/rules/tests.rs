@@ -26,9 +26,7 @@ fn the_embedded_set_loads_and_covers_the_named_destinations() {
     assert_eq!(set.version().len(), 64);
     assert_eq!(set.version(), builtin().version());
     let day = date(2026, 11, 21);
-    for country in [
-        "EU", "GB", "NO", "CH", "AU", "NZ", "SG", "US", "CA", "MX", "BR", "CN", "JP", "KR", "IN", "TR", "TH",
-    ] {
+    for country in ["EU", "GB", "NO", "CH", "AU", "NZ", "SG", "US", "CA", "MX", "BR", "CN", "JP", "KR", "IN", "TR", "TH"] {
         assert!(set.rules(country, day).count() > 0, "{country}");
     }
     assert_eq!(set.zones.iter().filter(|z| z.zone == "EU" && z.period.holds_on(day)).count(), 27 + 3);
@@ -140,9 +138,7 @@ fn a_known_part_of_a_tariff_code_finds_the_range_below_it_and_the_whole_code_the
         EU,610910,,0.12,2020-01-01,,,,merchant,\nEU,610990,,0.08,2020-01-01,,,,merchant,\nEU,61,VN,0,2020-01-01,,,,merchant,\n";
     let set = RuleSet::load(&[file("tariff.csv", text)]).unwrap();
     let day = date(2026, 1, 1);
-    let rates = |hs: &str, origin| -> Vec<Decimal> {
-        set.duty_rates("EU", hs, origin, day).iter().map(|r| r.rate).collect()
-    };
+    let rates = |hs: &str, origin| -> Vec<Decimal> { set.duty_rates("EU", hs, origin, day).iter().map(|r| r.rate).collect() };
     assert_eq!(rates("6109", None), [Decimal::new(12, 2), Decimal::new(8, 2)]);
     assert_eq!(rates("6109100010", None), [Decimal::new(12, 2)]);
     assert_eq!(rates("6109", Some("VN")), [Decimal::ZERO]);

@@ -26,10 +26,7 @@ fn the_eu_total_counts_cross_border_consumer_sales_of_all_channels_and_keeps_the
         sale(date(2026, 3, 5), "US", 900_000, "EUR"),
         sale(date(2025, 3, 5), "FR", 900_000, "EUR"),
     ];
-    sales.push(Sale {
-        consumer: false,
-        ..sale(date(2026, 3, 6), "IT", 900_000, "EUR")
-    });
+    sales.push(Sale { consumer: false, ..sale(date(2026, 3, 6), "IT", 900_000, "EUR") });
     let standing = oss(&rules, "DE", 2026, &sales).unwrap();
     assert_eq!((standing.total.minor(), standing.level), (500_000, Level::Below));
     sales.push(sale(date(2026, 4, 1), "MC", 300_000, "EUR"));
@@ -47,12 +44,8 @@ fn the_eu_total_counts_cross_border_consumer_sales_of_all_channels_and_keeps_the
 #[test]
 fn nexus_looks_at_twelve_months_of_one_state() {
     let rules = RuleSet::builtin().unwrap();
-    let mut sales: Vec<Sale> = (0..200)
-        .map(|_| Sale {
-            us_state: Some("GA".to_owned()),
-            ..sale(date(2026, 1, 5), "US", 1_000, "USD")
-        })
-        .collect();
+    let mut sales: Vec<Sale> =
+        (0..200).map(|_| Sale { us_state: Some("GA".to_owned()), ..sale(date(2026, 1, 5), "US", 1_000, "USD") }).collect();
     let (found, total, count) = nexus(&rules, "GA", date(2026, 6, 1), &sales).unwrap();
     assert!(found.nexus);
     assert_eq!((total.minor(), count), (200_000, 200));
