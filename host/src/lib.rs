@@ -2,8 +2,10 @@
 //!
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
+pub mod access;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod connections;
 pub mod ctx;
 pub mod egress;
@@ -18,6 +20,7 @@ pub mod plugins;
 pub mod secrets;
 pub mod stock;
 pub mod store;
+pub mod telemetry;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
 pub use entrepot_crossborder::money;
