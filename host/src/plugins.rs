@@ -18,6 +18,7 @@ mod limits;
 pub mod manifest;
 mod outcomes;
 pub mod package;
+pub mod reach;
 pub mod services;
 mod v1;
 

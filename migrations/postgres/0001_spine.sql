@@ -306,13 +306,13 @@ CREATE TABLE shipment (
     id           TEXT NOT NULL,
     order_id     TEXT NOT NULL,
     external_id  TEXT,                      -- the channel's id once it knows
-    origin       TEXT NOT NULL,             -- hub | channel
     shipped_at   BIGINT NOT NULL,
     tracking     TEXT NOT NULL,             -- JSON list of {number, carrier, url}
     lines        TEXT NOT NULL,             -- JSON list of {line, quantity}
-    state        TEXT NOT NULL,             -- pending | written | refused; always written when the channel told us
+    state        TEXT NOT NULL,             -- pending | written | refused
     problem      TEXT,
-    effect       TEXT,                      -- the effect under way
+    retry_at     BIGINT NOT NULL,           -- not before
+    attempts     BIGINT NOT NULL,           -- tries whose outcome is not known
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (tenant, id)
 );
@@ -413,6 +413,28 @@ CREATE TABLE effect (
 CREATE UNIQUE INDEX effect_key ON effect (tenant, idempotency_key);
 CREATE INDEX effect_open ON effect (tenant, connection, field) WHERE state <> 'done';
 CREATE INDEX effect_created ON effect (tenant, connection, created_at);
+
+-- A record that a channel sent and that cannot be taken; gone when a later copy can.
+CREATE TABLE refusal (
+    tenant       TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    kind         TEXT NOT NULL,             -- order | listing
+    external_id  TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    seen_at      BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, kind, external_id)
+);
+
+-- What a connector keeps between calls.
+CREATE TABLE connector_state (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    value       BYTEA NOT NULL,
+    revision    BIGINT NOT NULL,
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, name)
+);
 
 -- Where a stream of reads goes on.
 CREATE TABLE stream_cursor (

@@ -70,7 +70,7 @@ const NOT_IN_LEAVES: &[&str] = &["tokio", "futures", "sqlx", "axum", "reqwest", 
 const WAITS: &str = "clock";
 
 /// The one file that may say `unsafe`: it loads components this program compiled and authenticated itself.
-const UNSAFE_FILE: &str = "plugins/precompiled.rs";
+const UNSAFE_FILE: &str = "plugins/compile.rs";
 
 /// Rooms that may use floats: figures for people and estimates, never money or stock.
 const FLOAT_ROOMS: &[&str] = &["admin", "cli", "demo", "insight", "telemetry"];
@@ -104,6 +104,7 @@ const READS: &[(&str, &[&str], &str)] = &[
         "counts what is open before a connection is removed",
     ),
     ("listings", &["variant"], "a link to a variant that does not exist is refused in the same statement"),
+    ("lanes", &["tenant"], "a schedule fires in the merchant's time zone"),
     ("stock", &["location"], "an allocation asks our places in their order"),
 ];
 

@@ -85,9 +85,12 @@ struct Queued<J> {
     duplicate: bool,
 }
 
+/// By the moment due, then by the order of arrival.
+type Queue<J> = BTreeMap<(i64, u64), Queued<J>>;
+
 pub(crate) struct Outbox<S: Sender> {
     front: Arc<Front>,
-    queue: Mutex<BTreeMap<(i64, u64), Queued<S::Job>>>,
+    queue: Mutex<Queue<S::Job>>,
     sequence: AtomicU64,
     busy: AtomicBool,
     wake: Notify,

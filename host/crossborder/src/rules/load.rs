@@ -46,6 +46,7 @@ pub(super) struct Parts {
     pub restrictions: Vec<Restriction>,
     pub description_words: Vec<String>,
     pub rounding: Vec<RoundingRule>,
+    pub tariff: Vec<Tariff>,
     pub programs: Vec<Program>,
     pub rules: Vec<Rule>,
 }
@@ -111,6 +112,7 @@ impl Parts {
             "de_minimis.csv" => self.de_minimis.extend(csv_rows(file, de_minimis)?),
             "valuation.csv" => self.valuation.extend(csv_rows(file, valuation)?),
             "us_states.csv" => self.us_states.extend(csv_rows(file, us_state)?),
+            "tariff.csv" => self.tariff.extend(csv_rows(file, tariff)?),
             "rounding.csv" => self.rounding.extend(csv_rows(file, rounding)?),
             "id_formats.json" => {
                 for row in json::<Vec<IdFormatFile>>(file)? {
@@ -119,34 +121,27 @@ impl Parts {
             }
             "documents.json" => {
                 let rows: Vec<DocumentFile> = json(file)?;
-                self.documents
-                    .extend(rows.into_iter().map(DocumentFile::build));
+                self.documents.extend(rows.into_iter().map(DocumentFile::build));
             }
             "dangerous_goods.json" => {
                 let rows: Vec<DangerousFile> = json(file)?;
-                self.dangerous_goods
-                    .extend(rows.into_iter().map(DangerousFile::build));
+                self.dangerous_goods.extend(rows.into_iter().map(DangerousFile::build));
             }
             "restrictions.json" => {
                 let rows: Vec<RestrictionFile> = json(file)?;
-                self.restrictions
-                    .extend(rows.into_iter().map(RestrictionFile::build));
+                self.restrictions.extend(rows.into_iter().map(RestrictionFile::build));
             }
             "description_words.json" => self.description_words.extend(json::<Vec<String>>(file)?),
             "programs.json" => {
                 let rows: Vec<ProgramFile> = json(file)?;
-                self.programs
-                    .extend(rows.into_iter().map(ProgramFile::build));
+                self.programs.extend(rows.into_iter().map(ProgramFile::build));
             }
             "rules.json" => {
                 let rows: Vec<RuleRow> = json(file)?;
                 self.rules.extend(rows.into_iter().map(RuleRow::build));
             }
             other => {
-                return Err(LoadError::UnknownFile {
-                    file: other.to_owned(),
-                    known: RuleFile::names().collect::<Vec<_>>().join(", "),
-                });
+                return Err(LoadError::UnknownFile { file: other.to_owned(), known: RuleFile::names().collect::<Vec<_>>().join(", ") });
             }
         }
         Ok(())
@@ -154,10 +149,7 @@ impl Parts {
 }
 
 fn json<T: DeserializeOwned>(file: &RuleFile<'_>) -> Result<T, LoadError> {
-    serde_json::from_str(file.text).map_err(|e| LoadError::BadFile {
-        file: file.name.to_owned(),
-        what: e.to_string(),
-    })
+    serde_json::from_str(file.text).map_err(|e| LoadError::BadFile { file: file.name.to_owned(), what: e.to_string() })
 }
 
 /// One CSV line under its header; remembers which columns were read so that a misspelt one is noticed.
@@ -170,10 +162,7 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn bad(&self, column: &str, what: impl std::fmt::Display) -> LoadError {
-        LoadError::BadFile {
-            file: self.file.to_owned(),
-            what: format!("line {}, column {column}: {what}", self.line),
-        }
+        LoadError::BadFile { file: self.file.to_owned(), what: format!("line {}, column {column}: {what}", self.line) }
     }
 
     fn optional(&mut self, column: &'static str) -> &'a str {
@@ -191,34 +180,26 @@ impl<'a> Row<'a> {
     fn date(&mut self, column: &'static str) -> Result<Option<Date>, LoadError> {
         match self.optional(column) {
             "" => Ok(None),
-            text => text
-                .parse()
-                .map(Some)
-                .map_err(|_| self.bad(column, format!("\"{text}\" is not a date YYYY-MM-DD"))),
+            text => text.parse().map(Some).map_err(|_| self.bad(column, format!("\"{text}\" is not a date YYYY-MM-DD"))),
         }
     }
 
     fn decimal(&mut self, column: &'static str) -> Result<Option<Decimal>, LoadError> {
         match self.optional(column) {
             "" => Ok(None),
-            text => decimal_from_text(text)
-                .map(Some)
-                .map_err(|e| self.bad(column, e)),
+            text => decimal_from_text(text).map(Some).map_err(|e| self.bad(column, e)),
         }
     }
 
     fn number(&mut self, column: &'static str) -> Result<Decimal, LoadError> {
-        self.decimal(column)?
-            .ok_or_else(|| self.bad(column, "is empty"))
+        self.decimal(column)?.ok_or_else(|| self.bad(column, "is empty"))
     }
 
     /// A value of a closed set, by its written name.
     fn named<T: DeserializeOwned>(&mut self, column: &'static str) -> Result<Option<T>, LoadError> {
         match self.optional(column) {
             "" => Ok(None),
-            text => serde_json::from_value(serde_json::Value::String(text.to_owned()))
-                .map(Some)
-                .map_err(|e| self.bad(column, e)),
+            text => serde_json::from_value(serde_json::Value::String(text.to_owned())).map(Some).map_err(|e| self.bad(column, e)),
         }
     }
 
@@ -232,60 +213,30 @@ impl<'a> Row<'a> {
 
     fn list(&mut self, column: &'static str) -> Vec<String> {
         let text = self.optional(column);
-        text.split(';')
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect()
+        text.split(';').filter(|s| !s.is_empty()).map(str::to_owned).collect()
     }
 
     fn period(&mut self) -> Result<Period, LoadError> {
-        Ok(Period {
-            valid_from: self.date("valid_from")?,
-            valid_to: self.date("valid_to")?,
-        })
+        Ok(Period { valid_from: self.date("valid_from")?, valid_to: self.date("valid_to")? })
     }
 
     fn known(&mut self) -> Result<Known, LoadError> {
-        Ok(Known {
-            recorded_on: self.date("recorded_on")?,
-            retracted_on: self.date("retracted_on")?,
-        })
+        Ok(Known { recorded_on: self.date("recorded_on")?, retracted_on: self.date("retracted_on")? })
     }
 
-    fn cite(
-        &mut self,
-        key: &str,
-        period: Period,
-    ) -> Result<std::sync::Arc<super::Citation>, LoadError> {
+    fn cite(&mut self, key: &str, period: Period) -> Result<std::sync::Arc<super::Citation>, LoadError> {
         let mark: Option<Verification> = self.named("verification")?;
         let mark = mark.ok_or_else(|| self.bad("verification", "is empty"))?;
         let sources = self.optional("sources");
         let table = self.file.split('.').next().unwrap_or_default();
-        let since = period
-            .valid_from
-            .map(|d| format!(" since {d}"))
-            .unwrap_or_default();
-        Ok(cite(
-            format!("{table}: {key}{since}"),
-            period,
-            mark,
-            sources,
-            "",
-        ))
+        let since = period.valid_from.map(|d| format!(" since {d}")).unwrap_or_default();
+        Ok(cite(format!("{table}: {key}{since}"), period, mark, sources, ""))
     }
 }
 
-fn csv_rows<T>(
-    file: &RuleFile<'_>,
-    build: impl Fn(&mut Row<'_>) -> Result<T, LoadError>,
-) -> Result<Vec<T>, LoadError> {
-    let bad = |what: String| LoadError::BadFile {
-        file: file.name.to_owned(),
-        what,
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(false)
-        .from_reader(file.text.as_bytes());
+fn csv_rows<T>(file: &RuleFile<'_>, build: impl Fn(&mut Row<'_>) -> Result<T, LoadError>) -> Result<Vec<T>, LoadError> {
+    let bad = |what: String| LoadError::BadFile { file: file.name.to_owned(), what };
+    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file.text.as_bytes());
     let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -306,23 +257,13 @@ fn csv_rows<T>(
 }
 
 fn zone(row: &mut Row<'_>) -> Result<ZoneMember, LoadError> {
-    let (zone, country) = (
-        row.text("zone")?.to_owned(),
-        row.text("country")?.to_owned(),
-    );
+    let (zone, country) = (row.text("zone")?.to_owned(), row.text("country")?.to_owned());
     let period = row.period()?;
     let taxed_as = match row.optional("taxed_as") {
         "" => country.clone(),
         other => other.to_owned(),
     };
-    Ok(ZoneMember {
-        taxed_as,
-        period,
-        known: row.known()?,
-        cite: row.cite(&format!("{zone} {country}"), period)?,
-        zone,
-        country,
-    })
+    Ok(ZoneMember { taxed_as, period, known: row.known()?, cite: row.cite(&format!("{zone} {country}"), period)?, zone, country })
 }
 
 fn tax_rate(row: &mut Row<'_>) -> Result<TaxRate, LoadError> {
@@ -331,10 +272,7 @@ fn tax_rate(row: &mut Row<'_>) -> Result<TaxRate, LoadError> {
     let category = row.text("category")?.to_owned();
     let rate = row.number("rate")?;
     if rate < Decimal::ZERO || rate > Decimal::ONE {
-        return Err(row.bad(
-            "rate",
-            format!("{rate} is not a fraction: write 19 % as 0.19"),
-        ));
+        return Err(row.bad("rate", format!("{rate} is not a fraction: write 19 % as 0.19")));
     }
     let period = row.period()?;
     Ok(TaxRate {
@@ -362,10 +300,7 @@ fn territory(row: &mut Row<'_>) -> Result<Territory, LoadError> {
 
 fn cash_rounding(row: &mut Row<'_>) -> Result<CashRounding, LoadError> {
     let country = row.text("country")?.to_owned();
-    let since = Period {
-        valid_from: row.date("since")?,
-        valid_to: None,
-    };
+    let since = Period { valid_from: row.date("since")?, valid_to: None };
     let increment = row.number("increment_minor")?;
     let increment_minor = i64::try_from(increment.mantissa()).unwrap_or(0);
     if increment.scale() != 0 || increment_minor <= 0 {
@@ -373,18 +308,9 @@ fn cash_rounding(row: &mut Row<'_>) -> Result<CashRounding, LoadError> {
     }
     let tie = match row.text("tie")? {
         "merchant_choice" => None,
-        name => Some(
-            RoundingMode::from_name(name)
-                .ok_or_else(|| row.bad("tie", format!("\"{name}\" is not a rounding mode")))?,
-        ),
+        name => Some(RoundingMode::from_name(name).ok_or_else(|| row.bad("tie", format!("\"{name}\" is not a rounding mode")))?),
     };
-    Ok(CashRounding {
-        ccy: row.text("ccy")?.to_owned(),
-        increment_minor,
-        tie,
-        cite: row.cite(&country, since)?,
-        country,
-    })
+    Ok(CashRounding { ccy: row.text("ccy")?.to_owned(), increment_minor, tie, cite: row.cite(&country, since)?, country })
 }
 
 fn fixed_euro(row: &mut Row<'_>) -> Result<FixedEuro, LoadError> {
@@ -394,10 +320,7 @@ fn fixed_euro(row: &mut Row<'_>) -> Result<FixedEuro, LoadError> {
     Ok(FixedEuro {
         units_per_eur: row.number("units_per_eur")?,
         euro_from: euro_from.ok_or_else(|| row.bad("euro_from", "is empty"))?,
-        exponent: row
-            .text("minor_units")?
-            .parse()
-            .map_err(|_| row.bad("minor_units", "is not a small number"))?,
+        exponent: row.text("minor_units")?.parse().map_err(|_| row.bad("minor_units", "is not a small number"))?,
         code,
     })
 }
@@ -436,25 +359,38 @@ fn valuation(row: &mut Row<'_>) -> Result<Valuation, LoadError> {
     })
 }
 
+fn tariff(row: &mut Row<'_>) -> Result<Tariff, LoadError> {
+    let destination = row.text("destination")?.to_owned();
+    let hs = row.text("hs")?.to_owned();
+    if !hs.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(row.bad("hs", "must be digits only"));
+    }
+    let origin = row.optional("origin").to_owned();
+    let period = row.period()?;
+    Ok(Tariff {
+        rate: row.number("rate")?,
+        known: row.known()?,
+        cite: row.cite(&format!("{destination} {hs} {origin}"), period)?,
+        destination,
+        hs,
+        origin,
+        period,
+    })
+}
+
 fn us_state(row: &mut Row<'_>) -> Result<UsState, LoadError> {
     let state = row.text("state")?.to_owned();
     let percent = row.number("state_rate_percent")?;
     let transactions = row.optional("nexus_transactions");
     let intrastate = row.named("intrastate_sourcing")?;
-    let since = Period {
-        valid_from: row.date("as_known_from")?,
-        valid_to: None,
-    };
+    let since = Period { valid_from: row.date("as_known_from")?, valid_to: None };
     Ok(UsState {
         state_rate: percent * Decimal::new(1, 2),
         intrastate: intrastate.ok_or_else(|| row.bad("intrastate_sourcing", "is empty"))?,
         nexus_sales_usd: row.decimal("nexus_sales_usd")?,
         nexus_transactions: match transactions {
             "" => None,
-            text => Some(
-                text.parse()
-                    .map_err(|_| row.bad("nexus_transactions", "is not a number"))?,
-            ),
+            text => Some(text.parse().map_err(|_| row.bad("nexus_transactions", "is not a number"))?),
         },
         nexus_logic: row.named("nexus_logic")?,
         cite: row.cite(&format!("US-{state}"), since)?,
@@ -469,10 +405,8 @@ fn rounding(row: &mut Row<'_>) -> Result<RoundingRule, LoadError> {
     Ok(RoundingRule {
         level: level.ok_or_else(|| row.bad("level", "is empty"))?,
         mode: mode.ok_or_else(|| row.bad("mode", "is empty"))?,
-        increment_minor: row
-            .text("increment_minor")?
-            .parse()
-            .map_err(|_| row.bad("increment_minor", "is not a whole number"))?,
+        increment_minor: row.text("increment_minor")?.parse().map_err(|_| row.bad("increment_minor", "is not a whole number"))?,
+        increment_ccy: row.optional("increment_ccy").to_owned(),
         inclusive_round: inclusive.ok_or_else(|| row.bad("inclusive_round", "is empty"))?,
         cite: row.cite(&jurisdiction, Period::default())?,
         jurisdiction,
@@ -500,19 +434,11 @@ struct IdFormatFile {
 
 impl IdFormatFile {
     fn build(self, file: &RuleFile<'_>) -> Result<IdFormat, LoadError> {
-        let pattern = regex::Regex::new(&self.pattern).map_err(|e| LoadError::BadFile {
-            file: file.name.to_owned(),
-            what: format!("{} {}: {e}", self.scheme, self.country),
-        })?;
+        let pattern = regex::Regex::new(&self.pattern)
+            .map_err(|e| LoadError::BadFile { file: file.name.to_owned(), what: format!("{} {}: {e}", self.scheme, self.country) })?;
         let key = format!("id_formats: {} {}", self.scheme, self.country);
         Ok(IdFormat {
-            cite: cite(
-                key,
-                Period::default(),
-                self.verification,
-                &self.sources.join(";"),
-                "",
-            ),
+            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
             scheme: self.scheme,
             country: self.country,
             pattern,
@@ -537,13 +463,7 @@ impl DocumentFile {
     fn build(self) -> DocumentFields {
         let key = format!("documents: {}", self.id);
         DocumentFields {
-            cite: cite(
-                key,
-                Period::default(),
-                self.verification,
-                &self.sources.join(";"),
-                "",
-            ),
+            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
             id: self.id,
             fields: self.fields,
             from_date: self.from_date,
@@ -572,13 +492,7 @@ impl DangerousFile {
     fn build(self) -> DangerousGoods {
         let key = format!("dangerous_goods: {} {}", self.un, self.packing.join("/"));
         DangerousGoods {
-            cite: cite(
-                key,
-                Period::default(),
-                self.verification,
-                &self.sources.join(";"),
-                "",
-            ),
+            cite: cite(key, Period::default(), self.verification, &self.sources.join(";"), ""),
             un: self.un,
             packing: self.packing,
             passenger_aircraft_forbidden: self.passenger_aircraft_forbidden,
@@ -613,29 +527,17 @@ struct RestrictionFile {
 
 impl RestrictionFile {
     fn build(self) -> Restriction {
-        let period = Period {
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-        };
+        let period = Period { valid_from: self.valid_from, valid_to: self.valid_to };
         let sources = self.sources.join(";");
         Restriction {
-            cite: cite(
-                self.id.clone(),
-                period,
-                self.verification,
-                &sources,
-                &self.legal,
-            ),
+            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
             id: self.id,
             jurisdiction: self.jurisdiction,
             when: self.when,
             needs: self.needs,
             reason: self.reason,
             period,
-            known: Known {
-                recorded_on: self.recorded_on,
-                retracted_on: None,
-            },
+            known: Known { recorded_on: self.recorded_on, retracted_on: None },
         }
     }
 }
@@ -670,19 +572,10 @@ struct ProgramFile {
 
 impl ProgramFile {
     fn build(self) -> Program {
-        let period = Period {
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-        };
+        let period = Period { valid_from: self.valid_from, valid_to: self.valid_to };
         let sources = self.sources.join(";");
         Program {
-            cite: cite(
-                self.id.clone(),
-                period,
-                self.verification,
-                &sources,
-                &self.legal,
-            ),
+            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
             series: self.series.unwrap_or_else(|| self.id.clone()),
             id: self.id,
             jurisdiction: self.jurisdiction,
@@ -691,10 +584,7 @@ impl ProgramFile {
             lists: self.lists,
             brackets: self.brackets,
             period,
-            known: Known {
-                recorded_on: self.recorded_on,
-                retracted_on: None,
-            },
+            known: Known { recorded_on: self.recorded_on, retracted_on: None },
         }
     }
 }
@@ -742,19 +632,10 @@ struct RuleRow {
 
 impl RuleRow {
     fn build(self) -> Rule {
-        let period = Period {
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-        };
+        let period = Period { valid_from: self.valid_from, valid_to: self.valid_to };
         let sources = self.sources.join(";");
         Rule {
-            cite: cite(
-                self.id.clone(),
-                period,
-                self.verification,
-                &sources,
-                &self.legal,
-            ),
+            cite: cite(self.id.clone(), period, self.verification, &sources, &self.legal),
             id: self.id,
             scheme: self.scheme,
             jurisdiction: self.jurisdiction,
@@ -769,10 +650,7 @@ impl RuleRow {
             measure: self.measure.map(|m| (m.amount, m.ccy)),
             words: self.words,
             period,
-            known: Known {
-                recorded_on: self.recorded_on,
-                retracted_on: None,
-            },
+            known: Known { recorded_on: self.recorded_on, retracted_on: None },
         }
     }
 }

@@ -21,9 +21,10 @@ use crate::faults::Fault;
 use crate::server::{Manners, Played, json as answer, lock, set_header};
 use crate::shopify::cost::{SINGLE_QUERY_LIMIT, points};
 use crate::shopify::facts::API_VERSION;
-use crate::shopify::graph::{Ctx, Node, Thing};
+use crate::shopify::graph::{Ctx, Node};
 use crate::shopify::quantities::keys_of;
 use crate::shopify::shop::Inner;
+use crate::shopify::thing::Thing;
 
 /// The part of the API this shop answers, as GraphQL SDL.
 pub const SCHEMA: &str = include_str!("schema.graphql");

@@ -4,11 +4,12 @@ use apollo_compiler::resolvers::FieldError;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
+use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::model::{Order, Variant};
 use crate::shopify::page::{Row, page};
 use crate::shopify::search::{Facet, Search};
 use crate::shopify::state::State;
+use crate::shopify::thing::Thing;
 
 fn text<'a>(args: &'a Value, name: &str) -> &'a str {
     args.get(name).and_then(Value::as_str).unwrap_or_default()

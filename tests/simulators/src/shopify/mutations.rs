@@ -6,11 +6,12 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::shopify::facts::{gid, number};
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
+use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::model::{Parcel, Subscription};
-use crate::shopify::orders::Shipment;
 use crate::shopify::quantities;
+use crate::shopify::shipping::Shipment;
 use crate::shopify::state::{Resource, State};
+use crate::shopify::thing::Thing;
 
 /// One entry of `userErrors`.
 pub(crate) struct UserError {

@@ -4,11 +4,12 @@ use apollo_compiler::resolvers::FieldError;
 use serde_json::Value;
 
 use crate::shopify::facts::number;
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
+use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::idempotency::{Outcome, Verdict};
 use crate::shopify::model::{Adjustment, LevelWriter};
 use crate::shopify::mutations::{UserError, user_errors};
 use crate::shopify::state::State;
+use crate::shopify::thing::Thing;
 
 const BOUND: i64 = 1_000_000_000;
 /// Most entries of one input list.

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::wall;
 use crate::woo::model::{Item, Kind, Line, ManageStock, Meta, Note, Order, Refund, Tracking, Webhook};
-use crate::woo::state::{State, line_item};
+use crate::woo::orders::line_item;
+use crate::woo::state::State;
 
 /// What every answer needs to know about the shop.
 #[derive(Clone)]

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::woo::orders::NewRefund;
 use crate::woo::routes::orders::{find, invalid_id};
 use crate::woo::routes::{ApiError, Created, Ok200, object};
 use crate::woo::shop::Inner;
-use crate::woo::state::NewRefund;
 
 pub(super) async fn list(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>) -> Result<Ok200, ApiError> {
     inner.read(|state| {
