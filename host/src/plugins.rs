@@ -22,6 +22,7 @@ pub mod package;
 pub mod reach;
 pub mod registry;
 pub mod services;
+pub mod state;
 mod store;
 pub mod trial;
 mod v1;

@@ -1,4 +1,4 @@
--- Connectors: the packed files themselves and what each was granted.
+-- Connectors: the packed files themselves, what each was granted, and what they keep between calls.
 
 CREATE TABLE plugin (
     tenant        TEXT NOT NULL,
@@ -21,4 +21,16 @@ CREATE TABLE plugin_chunk (
     seq     BIGINT NOT NULL,
     piece   BYTEA NOT NULL,
     PRIMARY KEY (tenant, digest, seq)
+);
+
+-- A small store per connection.
+CREATE TABLE plugin_state (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    value       BYTEA NOT NULL,
+    bytes       BIGINT NOT NULL,            -- of key and value: summed against the quota
+    revision    BIGINT NOT NULL,            -- from 1
+    updated_at  BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, key)
 );
