@@ -6,15 +6,13 @@
 pub mod answer;
 pub mod calls;
 pub mod contract;
-mod decimal;
-mod instant;
-pub mod json;
 pub mod requests;
 pub mod settings;
 pub mod translate;
 
 use calls::{Hub, Shop};
 use contract::*;
+use entrepot_documents::{decimal, instant, json};
 use entrepot_sdk::{
     cancellations_out, clock, connection, fulfilment_out, http, listings_in, log, orders_in,
     prices_out, refunds, stock_out, webhooks,

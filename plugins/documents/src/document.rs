@@ -1,12 +1,12 @@
 //! Reading documents that others write: every refusal names the field and the value found there.
 //!
-//! WooCommerce and its plugins are loose with types: numbers come as strings, flags as `"yes"`, empty objects as `[]`,
+//! Channels and their extensions are loose with types: numbers come as strings, flags as `"yes"`, empty objects as `[]`,
 //! nothing as `""`, `null`, `0` or a missing key. What has one meaning is accepted; what has none is refused.
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::contract::{Extra, Failure, Fault, failure};
+use entrepot_sdk::types::{Extra, Failure};
 use crate::{decimal, instant};
 
 /// Why a document cannot become a canonical record.
@@ -43,11 +43,7 @@ impl Refusal {
         } else {
             format!("{document}: {}", self.path)
         };
-        failure(
-            Fault::Invalid,
-            Some("unreadable-document"),
-            format!("{place}: {}", self.why),
-        )
+        Failure::invalid(format!("{place}: {}", self.why)).with_code("unreadable-document")
     }
 }
 
