@@ -21,10 +21,14 @@ enum Command {
     /// Pack, look at and try connectors.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Compiles one connector for the hub that started it; not for people.
+    #[command(hide = true)]
+    PluginCompileChild,
 }
 
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Plugin(command) => plugin::run(command),
+        Command::PluginCompileChild => crate::plugins::compile::child(),
     }
 }

@@ -232,11 +232,6 @@ impl Egress {
         let address = scoped.token_url.as_deref().ok_or_else(|| Error::Config(format!("the credential `{name}` has no token address")))?;
         let slot = TokenKey::of(&[&scope.tenant, &scope.connection, name, address, id, secret].map(|part: &str| part.as_bytes()));
         let fetch = async {
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.append_pair("grant_type", "client_credentials").append_pair("client_id", id).append_pair("client_secret", secret);
-            if let Some(wanted) = wanted {
-                form.append_pair("scope", wanted);
-            }
             let (url, origin) = admitted(scope, address, &self.0.limits, false)?;
             let headers = HeaderMap::from_iter([
                 (reqwest::header::CONTENT_TYPE, HeaderValue::from_static(TOKEN_FORM)),
@@ -248,7 +243,7 @@ impl Egress {
                 connection: scope.connection.clone(),
                 private: scope.granted_by_hand.contains(&origin),
             };
-            let wire = Wire { method: Method::POST, url, headers, body: form.finish().into_bytes() };
+            let wire = Wire { method: Method::POST, url, headers, body: token_form(id, secret, wanted.as_deref()) };
             // A login changes nothing at the channel, so its failure never leaves the caller's own request in doubt.
             let answer = self.0.clients.exchange(&key, wire, deadline).await.map_err(not_sent)?;
             token::read(answer.status, &answer.body, self.0.clock.now_ms(), name)
@@ -283,6 +278,16 @@ impl Egress {
         let until = self.0.clock.now_ms().saturating_add(i64::try_from(pause.as_millis()).unwrap_or(0));
         self.0.buckets.hold(&bucket_key(scope, bucket), until).await;
     }
+}
+
+/// The login as a form; made apart because a form under construction may not cross an await.
+fn token_form(id: &str, secret: &str, wanted: Option<&str>) -> Vec<u8> {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials").append_pair("client_id", id).append_pair("client_secret", secret);
+    if let Some(wanted) = wanted {
+        form.append_pair("scope", wanted);
+    }
+    form.finish().into_bytes()
 }
 
 fn bucket_key(scope: &Scope, bucket: &str) -> BucketKey {

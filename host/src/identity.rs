@@ -49,7 +49,14 @@ pub struct Foreign {
 }
 
 /// Returns `false` if it was mapped so before. Refuses to let a foreign id change its meaning.
-pub async fn map(tx: &mut WriteTx, ctx: &Ctx, kind: Kind, connection: &ConnectionId, external_id: &str, internal_id: &str) -> Result<bool, Error> {
+pub async fn map(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    kind: Kind,
+    connection: &ConnectionId,
+    external_id: &str,
+    internal_id: &str,
+) -> Result<bool, Error> {
     if store::insert(tx, ctx, kind, connection, external_id, internal_id).await? {
         return Ok(true);
     }
@@ -64,7 +71,13 @@ pub async fn map(tx: &mut WriteTx, ctx: &Ctx, kind: Kind, connection: &Connectio
     }
 }
 
-pub async fn find(conn: &mut impl Sql, tenant: &Tenant, kind: Kind, connection: &ConnectionId, external_id: &str) -> Result<Option<String>, Error> {
+pub async fn find(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    kind: Kind,
+    connection: &ConnectionId,
+    external_id: &str,
+) -> Result<Option<String>, Error> {
     Ok(find_many(conn, tenant, kind, connection, &[external_id]).await?.into_values().next())
 }
 

@@ -12,6 +12,7 @@
 //!   opens, the first call is [`fence`]; the last unit of work calls [`finish`], so that effects and the lane's advance are
 //!   one commit. A handler that returns `Ok` without having finished gets [`Outcome::Done`], `Err` the outcome that the
 //!   [`HandlerError`] names. No network or plugin call while a unit of work is open.
+//! * *Ask for it regularly*: [`schedule::set`]; the runner fires schedules too.
 //! * *Look and repair*: [`list`], [`overview`], [`release`], [`remove_connection`].
 //!
 //! Invariants: a lane has at most one holder whose commits count (the epoch, compared by [`fence`] and [`finish`]); a wish
@@ -19,9 +20,11 @@
 //! claims without an orderly end, or [`model::MAX_FAILURES`] typed failures in a row, the lane is quarantined, visible
 //! until someone releases it; a back-off is never cut short by a wish.
 
+pub mod buckets;
 mod error;
 pub mod model;
 pub mod runner;
+pub mod schedule;
 mod store;
 pub mod wake;
 

@@ -306,13 +306,13 @@ CREATE TABLE shipment (
     id           TEXT NOT NULL,
     order_id     TEXT NOT NULL,
     external_id  TEXT,                      -- the channel's id once it knows
-    origin       TEXT NOT NULL,             -- hub | channel
     shipped_at   BIGINT NOT NULL,
     tracking     TEXT NOT NULL,             -- JSON list of {number, carrier, url}
     lines        TEXT NOT NULL,             -- JSON list of {line, quantity}
-    state        TEXT NOT NULL,             -- pending | written | refused; always written when the channel told us
+    state        TEXT NOT NULL,             -- pending | written | refused
     problem      TEXT,
-    effect       TEXT,                      -- the effect under way
+    retry_at     BIGINT NOT NULL,           -- not before
+    attempts     BIGINT NOT NULL,           -- tries whose outcome is not known
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (tenant, id)
 );
@@ -414,6 +414,17 @@ CREATE UNIQUE INDEX effect_key ON effect (tenant, idempotency_key);
 CREATE INDEX effect_open ON effect (tenant, connection, field) WHERE state <> 'done';
 CREATE INDEX effect_created ON effect (tenant, connection, created_at);
 
+-- A record that a channel sent and that cannot be taken; gone when a later copy can.
+CREATE TABLE refusal (
+    tenant       TEXT NOT NULL,
+    connection   TEXT NOT NULL,
+    kind         TEXT NOT NULL,             -- order | listing
+    external_id  TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    seen_at      BIGINT NOT NULL,
+    PRIMARY KEY (tenant, connection, kind, external_id)
+);
+
 -- Where a stream of reads goes on.
 CREATE TABLE stream_cursor (
     tenant      TEXT NOT NULL,
@@ -430,8 +441,10 @@ CREATE TABLE schedule (
     run         TEXT NOT NULL,              -- orders-in | listings-in | webhooks | reconcile
     cron        TEXT NOT NULL,              -- 5 fields, in the merchant's zone
     enabled     BIGINT NOT NULL,
+    next_at     BIGINT NOT NULL,            -- instant of the next fire; 9223372036854775807 when there is none
     PRIMARY KEY (tenant, connection, run)
 );
+CREATE INDEX schedule_next ON schedule (next_at) WHERE enabled = 1;
 
 -- One row per fire, keyed by local date and time: a fire happens once, on any number of nodes.
 CREATE TABLE schedule_fire (
@@ -450,7 +463,9 @@ CREATE TABLE bucket (
     milli_tokens  BIGINT NOT NULL,
     capacity      BIGINT NOT NULL,
     per_minute    BIGINT NOT NULL,
+    observed      BIGINT NOT NULL,          -- 1: the limits are the channel's own word, not the manifest's
     updated_at    BIGINT NOT NULL,
+    hold_until    BIGINT NOT NULL,          -- nothing leaves before, because the channel said so
     PRIMARY KEY (tenant, connection, name)
 );
 

@@ -25,7 +25,7 @@ use input::{Input, Refusal};
 /// Where the rates come from and which rules answer.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// ECB history as CSV; `None` = the neighbouring data folder, else the embedded recent window.
+    /// ECB history as CSV; `None` = `../data` beside the cases, `../shared/data`, else the embedded table.
     pub rates: Option<PathBuf>,
     /// `None` = the embedded rules.
     pub rules: Option<RuleSet>,
@@ -59,7 +59,7 @@ pub fn run(paths: &[PathBuf], options: &Options, out: &mut dyn Write) -> Result<
         Some(rules) => rules.clone(),
         None => RuleSet::builtin()?,
     };
-    let rates = load_rates(options.rates.as_deref(), out)?;
+    let rates = load_rates(options.rates.as_deref(), paths)?;
     let context = Context { rules, rates };
     let mut summary = Summary::default();
     for path in paths {
@@ -84,10 +84,7 @@ pub fn run(paths: &[PathBuf], options: &Options, out: &mut dyn Write) -> Result<
 }
 
 fn read_cases(path: &Path) -> Result<Vec<Value>, Error> {
-    let bad = |what: String| Error::File {
-        path: path.display().to_string(),
-        what,
-    };
+    let bad = |what: String| Error::File { path: path.display().to_string(), what };
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     let file: Value = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
     match file.get("vectors").and_then(Value::as_array) {
@@ -96,52 +93,33 @@ fn read_cases(path: &Path) -> Result<Vec<Value>, Error> {
     }
 }
 
-/// The rates, by preference: the file named, the neighbouring data folder, the embedded recent window.
-fn load_rates(named: Option<&Path>, out: &mut dyn Write) -> Result<RateTable, Error> {
-    let bad = |path: &Path, what: String| Error::File {
-        path: path.display().to_string(),
-        what,
+const RATES_FILE: &str = "fx/ecb_reference_rates.csv";
+
+/// The rates, by preference: the file named; the data folder beside the cases; the one beside the checkout;
+/// the embedded table.
+fn load_rates(named: Option<&Path>, cases: &[PathBuf]) -> Result<RateTable, Error> {
+    let bad = |path: &Path, what: String| Error::File { path: path.display().to_string(), what };
+    let beside_cases = cases.iter().filter_map(|p| Some(p.parent()?.join("../data").join(RATES_FILE)));
+    let beside_checkout = Path::new("../shared/data").join(RATES_FILE);
+    let found = match named {
+        Some(path) => Some(path.to_owned()),
+        None => beside_cases.chain([beside_checkout]).find(|p| p.is_file()),
     };
-    let data = std::env::var_os("ENTREPOT_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    let beside = data.join("fx/ecb_reference_rates.csv");
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None if beside.is_file() => beside,
-        None => {
-            writeln!(
-                out,
-                "note: no rates file was named and {} is not there; only the embedded recent rates answer",
-                beside.display()
-            )?;
-            return RateTable::embedded_recent()
-                .map_err(|e| bad(Path::new("embedded rates"), e.to_string()));
-        }
+    let Some(path) = found else {
+        return RateTable::embedded().map_err(|e| bad(Path::new("embedded rates"), e.to_string()));
     };
     let text = std::fs::read_to_string(&path)
-        .map_err(|e| bad(&path, format!("the rates file cannot be read: {e}")))?;
+        .map_err(|e| bad(&path, format!("the rates file cannot be read ({e}): name an ECB history file as CSV")))?;
     RateTable::from_ecb_csv(&text).map_err(|e| bad(&path, e.to_string()))
 }
 
 fn check_case(context: &Context, case: &Value) -> Result<(), String> {
-    let op = case
-        .get("op")
-        .and_then(Value::as_str)
-        .ok_or("the case has no op")?;
-    let input = case
-        .get("input")
-        .and_then(Value::as_object)
-        .ok_or("the case has no input object")?;
-    let expected = case
-        .get("expected")
-        .ok_or("the case has no expected answer")?;
+    let op = case.get("op").and_then(Value::as_str).ok_or("the case has no op")?;
+    let input = case.get("input").and_then(Value::as_object).ok_or("the case has no input object")?;
+    let expected = case.get("expected").ok_or("the case has no expected answer")?;
     let tolerance = match case.get("tolerance") {
         None | Some(Value::Null) => None,
-        Some(value) => Some(
-            input::decimal_of(value).ok_or_else(|| format!("tolerance {value} is not a number"))?,
-        ),
+        Some(value) => Some(input::decimal_of(value).ok_or_else(|| format!("tolerance {value} is not a number"))?),
     };
     let input = Input(input);
     let answer = match answer_op(context, op, input) {
@@ -150,21 +128,11 @@ fn check_case(context: &Context, case: &Value) -> Result<(), String> {
         Err(Refusal::Malformed(what)) => return Err(what),
         Err(Refusal::Error(value, _)) => value,
     };
-    if same(&answer, expected, tolerance) {
-        Ok(())
-    } else {
-        Err(format!("expected {expected}, got {answer}"))
-    }
+    if same(&answer, expected, tolerance) { Ok(()) } else { Err(format!("expected {expected}, got {answer}")) }
 }
 
 fn answer_op(context: &Context, op: &str, input: Input<'_>) -> Result<Value, Refusal> {
-    let suites = [
-        money::answer,
-        fx::answer,
-        tax::answer,
-        landed::answer,
-        ids::answer,
-    ];
+    let suites = [money::answer, fx::answer, tax::answer, landed::answer, ids::answer];
     for suite in suites {
         match suite(context, op, input) {
             Err(Refusal::UnknownOp) => {}
@@ -176,10 +144,7 @@ fn answer_op(context: &Context, op: &str, input: Input<'_>) -> Result<Value, Ref
 
 /// Answers one question outside a file: for a person at a terminal or a page.
 pub fn ask(rules: &RuleSet, rates: &RateTable, op: &str, input: &Value) -> Value {
-    let context = Context {
-        rules: rules.clone(),
-        rates: rates.clone(),
-    };
+    let context = Context { rules: rules.clone(), rates: rates.clone() };
     let Some(input) = input.as_object() else {
         return json!({"error": "malformed_input"});
     };
@@ -190,3 +155,6 @@ pub fn ask(rules: &RuleSet, rates: &RateTable, op: &str, input: &Value) -> Value
         Err(Refusal::Malformed(what)) => json!({"error": "malformed_input", "message": what}),
     }
 }
+
+#[cfg(test)]
+mod tests;

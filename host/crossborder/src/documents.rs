@@ -65,17 +65,8 @@ pub fn customs_form(
 }
 
 /// Fields of a document that are mandatory on a date and not among `given`.
-pub fn missing_fields<'r>(
-    rules: &'r RuleSet,
-    document: &str,
-    date: Date,
-    given: &BTreeSet<&str>,
-) -> Result<Vec<&'r str>, Error> {
-    let row = rules
-        .document(document)
-        .ok_or_else(|| Error::UnknownDocument {
-            id: document.to_owned(),
-        })?;
+pub fn missing_fields<'r>(rules: &'r RuleSet, document: &str, date: Date, given: &BTreeSet<&str>) -> Result<Vec<&'r str>, Error> {
+    let row = rules.document(document).ok_or_else(|| Error::UnknownDocument { id: document.to_owned() })?;
     Ok(row
         .fields
         .iter()
@@ -91,9 +82,7 @@ pub fn missing_fields<'r>(
 pub enum DescriptionProblem {
     #[error("the description is empty: say what the goods are")]
     Empty,
-    #[error(
-        "\"{words}\" does not say what the goods are: name material and kind, such as \"cotton T-shirt\""
-    )]
+    #[error("\"{words}\" does not say what the goods are: name material and kind, such as \"cotton T-shirt\"")]
     Vague { words: String },
     #[error("the description is only a number or code: use words")]
     OnlyCode,
@@ -102,30 +91,18 @@ pub enum DescriptionProblem {
 /// Refuses a description that consists of words customs reject ("gift", "sample", "accessories") or of codes.
 /// Such a word beside a real one ("gift box of soap") is fine.
 pub fn lint_description(rules: &RuleSet, text: &str) -> Result<(), DescriptionProblem> {
-    let words: Vec<String> = text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
     if words.is_empty() {
         return Err(DescriptionProblem::Empty);
     }
-    let in_words: Vec<&String> = words
-        .iter()
-        .filter(|w| w.chars().all(char::is_alphabetic) && w.chars().count() > 1)
-        .collect();
+    let in_words: Vec<&String> = words.iter().filter(|w| w.chars().all(char::is_alphabetic) && w.chars().count() > 1).collect();
     if in_words.is_empty() {
         return Err(DescriptionProblem::OnlyCode);
     }
     let joining = ["of", "for", "and", "with", "the", "in", "to", "by", "on"];
-    let meaningful = in_words.iter().any(|w| {
-        !joining.contains(&w.as_str()) && !rules.description_words().iter().any(|v| v == *w)
-    });
-    if meaningful {
-        Ok(())
-    } else {
-        Err(DescriptionProblem::Vague {
-            words: text.trim().chars().take(60).collect(),
-        })
-    }
+    let meaningful = in_words.iter().any(|w| !joining.contains(&w.as_str()) && !rules.description_words().iter().any(|v| v == *w));
+    if meaningful { Ok(()) } else { Err(DescriptionProblem::Vague { words: text.trim().chars().take(60).collect() }) }
 }
+
+#[cfg(test)]
+mod tests;

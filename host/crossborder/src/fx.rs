@@ -10,12 +10,8 @@ mod error;
 mod parse;
 mod table;
 
-pub use customs::{
-    FixedEuro, ThresholdTwice, customs_month_rate, second_last_wednesday, threshold_twice,
-};
-pub use deal::{
-    OrderLock, Presented, Refund, Settlement, SpreadQuote, refund, settle, spread_quote,
-};
+pub use customs::{FixedEuro, ThresholdTwice, customs_month_rate, second_last_wednesday, threshold_twice};
+pub use deal::{OrderLock, Presented, Refund, Settlement, SpreadQuote, refund, settle, spread_quote};
 pub use error::Error;
 pub use table::{Found, Policy, RateKind, RateTable};
 

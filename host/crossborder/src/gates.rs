@@ -9,9 +9,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::money::{Decimal, Error as MoneyError};
-use crate::rules::{
-    Amount, Citation, Compared, Condition, Fact, Facts, Have, Limit, RuleSet, Truth,
-};
+use crate::rules::{Amount, Citation, Compared, Condition, Fact, Facts, Have, Limit, RuleSet, Truth};
 
 /// One closed gate.
 #[derive(Debug, Clone, Serialize)]
@@ -66,31 +64,24 @@ pub struct Battery<'a> {
 
 /// The passenger ban is tested before the state of charge.
 pub fn dangerous_goods(rules: &RuleSet, battery: &Battery<'_>) -> Result<DangerousReason, Error> {
-    let row = rules
-        .dangerous_goods(battery.un, battery.packing)
-        .ok_or_else(|| Error::UnknownGoods {
-            un: battery.un.chars().take(20).collect(),
-            packing: battery.packing.chars().take(20).collect(),
-        })?;
+    let row = rules.dangerous_goods(battery.un, battery.packing).ok_or_else(|| Error::UnknownGoods {
+        un: battery.un.chars().take(20).collect(),
+        packing: battery.packing.chars().take(20).collect(),
+    })?;
     if battery.mode == "air_passenger" && row.passenger_aircraft_forbidden {
         return Ok(DangerousReason::ForbiddenOnPassengerAircraft);
     }
-    let binds =
-        battery.mode.starts_with("air") && row.soc_from.is_none_or(|from| from <= battery.date);
+    let binds = battery.mode.starts_with("air") && row.soc_from.is_none_or(|from| from <= battery.date);
     if let (true, Some(max)) = (binds, row.soc_max_percent) {
         let large = match row.soc_above_wh {
             None => true,
             Some(limit) => {
                 let energy = battery.watt_hours;
-                energy.ok_or(Error::MissingFact {
-                    what: "the energy (Wh)",
-                })? > limit
+                energy.ok_or(Error::MissingFact { what: "the energy (Wh)" })? > limit
             }
         };
         if large {
-            let charge = battery.state_of_charge_percent.ok_or(Error::MissingFact {
-                what: "the state of charge",
-            })?;
+            let charge = battery.state_of_charge_percent.ok_or(Error::MissingFact { what: "the state of charge" })?;
             if charge > max {
                 return Ok(DangerousReason::StateOfCharge);
             }
@@ -114,31 +105,15 @@ pub struct Offer<'a> {
 }
 
 /// Everything that keeps an offer off a channel that sells into `destination`.
-pub fn publication_gates(
-    rules: &RuleSet,
-    offer: &Offer<'_>,
-    destination: &str,
-    date: Date,
-) -> Result<Vec<Closed>, Error> {
+pub fn publication_gates(rules: &RuleSet, offer: &Offer<'_>, destination: &str, date: Date) -> Result<Vec<Closed>, Error> {
     let mut closed = Vec::new();
-    let zone = rules
-        .zone_of(destination, date)
-        .map_or(destination, |z| z.zone.as_str());
+    let zone = rules.zone_of(destination, date).map_or(destination, |z| z.zone.as_str());
     if zone == "EU" && offer.consumer_product {
         closed.extend(gpsr(rules, offer, destination, date));
     }
-    for restriction in rules.restrictions(destination, date).chain(
-        rules
-            .restrictions(zone, date)
-            .filter(|_| zone != destination),
-    ) {
+    for restriction in rules.restrictions(destination, date).chain(rules.restrictions(zone, date).filter(|_| zone != destination)) {
         let facts = OfferFacts { offer, destination };
-        let needs: Vec<String> = restriction
-            .needs
-            .iter()
-            .filter(|n| !offer.registrations.contains(n.as_str()))
-            .cloned()
-            .collect();
+        let needs: Vec<String> = restriction.needs.iter().filter(|n| !offer.registrations.contains(n.as_str())).cloned().collect();
         let open = !restriction.needs.is_empty() && needs.is_empty();
         match Condition::all_hold(&restriction.when, &facts) {
             Truth::No => {}
@@ -151,10 +126,7 @@ pub fn publication_gates(
             }),
             Truth::Unknown => closed.push(Closed {
                 gate: restriction.id.clone(),
-                reason: format!(
-                    "cannot be judged without the tariff code: {}",
-                    restriction.reason
-                ),
+                reason: format!("cannot be judged without the tariff code: {}", restriction.reason),
                 needs: vec!["hs".to_owned()],
                 citation: Some(Arc::clone(&restriction.cite)),
             }),
@@ -163,12 +135,8 @@ pub fn publication_gates(
     if let Some(battery) = &offer.battery {
         let reason = match dangerous_goods(rules, battery) {
             Ok(DangerousReason::Ok) => None,
-            Ok(DangerousReason::ForbiddenOnPassengerAircraft) => {
-                Some("this battery is forbidden on passenger aircraft".to_owned())
-            }
-            Ok(DangerousReason::StateOfCharge) => {
-                Some("this battery is charged above what may fly".to_owned())
-            }
+            Ok(DangerousReason::ForbiddenOnPassengerAircraft) => Some("this battery is forbidden on passenger aircraft".to_owned()),
+            Ok(DangerousReason::StateOfCharge) => Some("this battery is charged above what may fly".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         let row = rules.dangerous_goods(battery.un, battery.packing);
@@ -186,28 +154,17 @@ pub fn publication_gates(
 fn gpsr(rules: &RuleSet, offer: &Offer<'_>, destination: &str, date: Date) -> Option<Closed> {
     rules.program("gpsr", date).ok()?;
     let row = rules.document("gpsr_listing")?;
-    let made_in_eu = offer
-        .manufacturer_country
-        .and_then(|c| rules.zone_of(c, date))
-        .is_some_and(|z| z.zone == "EU");
+    let made_in_eu = offer.manufacturer_country.and_then(|c| rules.zone_of(c, date)).is_some_and(|z| z.zone == "EU");
     let needs: Vec<String> = row
         .fields
         .iter()
         .filter(|f| !(made_in_eu && f.starts_with("eu_responsible_person")))
-        .filter(|f| {
-            offer
-                .fields
-                .get(f.as_str())
-                .is_none_or(|v| v.trim().is_empty())
-        })
+        .filter(|f| offer.fields.get(f.as_str()).is_none_or(|v| v.trim().is_empty()))
         .cloned()
         .collect();
     (!needs.is_empty()).then(|| Closed {
         gate: "gpsr".to_owned(),
-        reason: format!(
-            "an offer to consumers in {destination} must show: {}",
-            needs.join(", ").replace('_', " ")
-        ),
+        reason: format!("an offer to consumers in {destination} must show: {}", needs.join(", ").replace('_', " ")),
         needs,
         citation: Some(Arc::clone(&row.cite)),
     })
@@ -232,3 +189,6 @@ impl Facts for OfferFacts<'_> {
         Compared::Unknown
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,11 +41,7 @@ pub struct UnknownScheme {
 
 /// Uppercase without blanks, dots, slashes and hyphens.
 fn normalize(scheme: &str, value: &str) -> String {
-    let text: String = value
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '.' | '/' | '-'))
-        .flat_map(char::to_uppercase)
-        .collect();
+    let text: String = value.chars().filter(|c| !c.is_whitespace() && !matches!(c, '.' | '/' | '-')).flat_map(char::to_uppercase).collect();
     match text.strip_prefix("GR") {
         // Greece writes EL in VAT numbers only.
         Some(rest) if scheme == "eu_vat" => format!("EL{rest}"),
@@ -55,22 +51,11 @@ fn normalize(scheme: &str, value: &str) -> String {
 
 /// Checks `value` against the formats of `scheme`.
 pub fn validate(rules: &RuleSet, scheme: &str, value: &str) -> Result<Verdict, UnknownScheme> {
-    let formats: Vec<_> = rules
-        .id_formats()
-        .iter()
-        .filter(|f| f.scheme == scheme)
-        .collect();
+    let formats: Vec<_> = rules.id_formats().iter().filter(|f| f.scheme == scheme).collect();
     if formats.is_empty() {
-        let mut known: Vec<&str> = rules
-            .id_formats()
-            .iter()
-            .map(|f| f.scheme.as_str())
-            .collect();
+        let mut known: Vec<&str> = rules.id_formats().iter().map(|f| f.scheme.as_str()).collect();
         known.dedup();
-        return Err(UnknownScheme {
-            scheme: scheme.chars().take(40).collect(),
-            known: known.join(", "),
-        });
+        return Err(UnknownScheme { scheme: scheme.chars().take(40).collect(), known: known.join(", ") });
     }
     let normalized = normalize(scheme, value);
     let matching = formats.iter().find(|f| f.pattern.is_match(&normalized));
@@ -83,16 +68,13 @@ pub fn validate(rules: &RuleSet, scheme: &str, value: &str) -> Result<Verdict, U
         None if scheme == "eu_vat" => {
             let prefix = normalized.get(..2).unwrap_or_default();
             let country = if prefix == "EL" { "GR" } else { prefix };
-            let member = rules
-                .zone_of(country, rules.last_checked())
-                .is_some_and(|z| z.zone == "EU");
-            if member && formats.iter().all(|f| f.country != country) {
-                Reason::NotCovered
-            } else {
-                Reason::Format
-            }
+            let member = rules.zone_of(country, rules.last_checked()).is_some_and(|z| z.zone == "EU");
+            if member && formats.iter().all(|f| f.country != country) { Reason::NotCovered } else { Reason::Format }
         }
         None => Reason::Format,
     };
     Ok(Verdict { reason, normalized })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,7 @@ use crate::rules::{DutyBase, TaxBase};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error(
-        "the tax rate is missing: the destination taxes imports, so no rate is not the same as zero"
-    )]
+    #[error("the tax rate is missing: the destination taxes imports, so no rate is not the same as zero")]
     NoTaxRate,
     #[error("the duty is missing: give a rate, a flat amount, or say that the goods are relieved")]
     NoDuty,
@@ -74,12 +72,7 @@ impl Landed {
 }
 
 /// The value duty is charged on.
-pub fn customs_value(
-    base: DutyBase,
-    goods: Money,
-    freight: Money,
-    insurance: Money,
-) -> Result<Money, MoneyError> {
+pub fn customs_value(base: DutyBase, goods: Money, freight: Money, insurance: Money) -> Result<Money, MoneyError> {
     match base {
         DutyBase::Fob => Ok(goods),
         DutyBase::Cif => goods.checked_add(freight)?.checked_add(insurance),
@@ -91,19 +84,12 @@ fn tax_base_of(s: &Shipment, duty: Money) -> Result<Money, MoneyError> {
     match s.tax_base {
         TaxBase::None => Ok(Money::zero(s.goods.currency())),
         TaxBase::FobPlusDuty => s.goods.checked_add(duty),
-        TaxBase::FobPlusDutyPlusTi | TaxBase::CifPlusDuty => {
-            s.goods.checked_add(duty)?.checked_add(ti)
-        }
+        TaxBase::FobPlusDutyPlusTi | TaxBase::CifPlusDuty => s.goods.checked_add(duty)?.checked_add(ti),
         TaxBase::FobPlusTenthPlusDuty => {
             let raised = s.goods.exact().mul(Exact::ratio(11, 10)?)?;
-            Money::from_exact_rounded(raised, s.goods.currency(), RoundingMode::HalfUp)?
-                .checked_add(duty)
+            Money::from_exact_rounded(raised, s.goods.currency(), RoundingMode::HalfUp)?.checked_add(duty)
         }
-        TaxBase::CifPlusDutyPlusOnward => s
-            .goods
-            .checked_add(duty)?
-            .checked_add(ti)?
-            .checked_add(s.onward),
+        TaxBase::CifPlusDutyPlusOnward => s.goods.checked_add(duty)?.checked_add(ti)?.checked_add(s.onward),
     }
 }
 
@@ -122,14 +108,7 @@ pub fn landed_cost(s: &Shipment) -> Result<Landed, Error> {
         (_, None) => return Err(Error::NoTaxRate),
     };
     let parts = [s.goods, s.freight, s.insurance, s.onward, duty, tax, s.fees];
-    Ok(Landed {
-        customs_value,
-        duty,
-        tax_base,
-        tax,
-        fees: s.fees,
-        total: Money::sum(&parts, ccy)?,
-    })
+    Ok(Landed { customs_value, duty, tax_base, tax, fees: s.fees, total: Money::sum(&parts, ccy)? })
 }
 
 /// How a charge is spread over lines.
@@ -149,10 +128,7 @@ pub struct UnitLine {
 }
 
 /// Cost of each line with its share of every charge, and the cost of one piece at four decimals.
-pub fn landed_units(
-    lines: &[UnitLine],
-    charges: &[(SpreadBy, Money)],
-) -> Result<Vec<(Money, Decimal)>, MoneyError> {
+pub fn landed_units(lines: &[UnitLine], charges: &[(SpreadBy, Money)]) -> Result<Vec<(Money, Decimal)>, MoneyError> {
     let mut costs = Vec::with_capacity(lines.len());
     let mut values = Vec::with_capacity(lines.len());
     for line in lines {
@@ -165,10 +141,7 @@ pub fn landed_units(
         let mut weights = Vec::with_capacity(lines.len());
         for (line, value) in lines.iter().zip(&values) {
             weights.push(match by {
-                SpreadBy::Weight => line
-                    .weight_g
-                    .checked_mul(line.qty)
-                    .ok_or(MoneyError::OutOfRange)?,
+                SpreadBy::Weight => line.weight_g.checked_mul(line.qty).ok_or(MoneyError::OutOfRange)?,
                 SpreadBy::Value => *value,
                 SpreadBy::Qty => line.qty,
             });

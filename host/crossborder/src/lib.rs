@@ -9,5 +9,8 @@ pub mod landed;
 pub mod money;
 pub mod pricing;
 pub mod quote;
+pub mod report;
 pub mod rules;
+pub mod screening;
 pub mod tax;
+pub mod thresholds;

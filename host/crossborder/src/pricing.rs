@@ -56,18 +56,10 @@ impl Charm {
             Direction::Nearest => {
                 let below = value.sub(at(lower)?)?;
                 let above = at(upper)?.sub(value)?;
-                if below.compare(above)?.is_le() {
-                    lower
-                } else {
-                    upper
-                }
+                if below.compare(above)?.is_le() { lower } else { upper }
             }
         };
-        Ok(Money::from_exact_rounded(
-            at(chosen)?,
-            currency,
-            RoundingMode::HalfUp,
-        )?)
+        Ok(Money::from_exact_rounded(at(chosen)?, currency, RoundingMode::HalfUp)?)
     }
 }
 
@@ -85,10 +77,7 @@ pub struct Costs {
 impl Costs {
     /// The smallest gross price that leaves the margin.
     pub fn floor(&self) -> Result<Money, Error> {
-        let outlay = self
-            .cost
-            .checked_add(self.shipping)?
-            .checked_add(self.fixed_fee)?;
+        let outlay = self.cost.checked_add(self.shipping)?.checked_add(self.fixed_fee)?;
         if outlay.minor() <= 0 {
             return Ok(Money::zero(outlay.currency()));
         }
@@ -100,11 +89,7 @@ impl Costs {
             return Err(Error::Unreachable);
         }
         let gross = outlay.exact().div(kept)?;
-        Ok(Money::from_exact_rounded(
-            gross,
-            outlay.currency(),
-            RoundingMode::Ceil,
-        )?)
+        Ok(Money::from_exact_rounded(gross, outlay.currency(), RoundingMode::Ceil)?)
     }
 }
 
@@ -146,15 +131,9 @@ pub fn price(listing: &Listing) -> Result<Priced, Error> {
             let factor = Exact::ONE.add(Exact::from_decimal(listing.adjustment))?;
             let value = listing.base.exact().mul(listing.rate)?.mul(factor)?;
             let shown = Money::from_exact_rounded(value, listing.currency, RoundingMode::HalfUp)?;
-            let rate = listing
-                .rate
-                .to_decimal(8, RoundingMode::HalfUp)?
-                .normalize();
+            let rate = listing.rate.to_decimal(8, RoundingMode::HalfUp)?.normalize();
             let percent = (listing.adjustment * Decimal::ONE_HUNDRED).normalize();
-            steps.push(format!(
-                "{} x {rate} adjusted by {percent} % is {shown}",
-                listing.base
-            ));
+            steps.push(format!("{} x {rate} adjusted by {percent} % is {shown}", listing.base));
             match &listing.charm {
                 None => shown,
                 Some(charm) => {
@@ -170,11 +149,7 @@ pub fn price(listing: &Listing) -> Result<Priced, Error> {
         let least = costs.floor()?;
         if price.checked_sub(least)?.is_negative() {
             let raised = match (&listing.charm, listing.fixed) {
-                (Some(charm), _) => Charm {
-                    direction: Direction::Up,
-                    ..*charm
-                }
-                .apply(least.exact(), listing.currency)?,
+                (Some(charm), _) => Charm { direction: Direction::Up, ..*charm }.apply(least.exact(), listing.currency)?,
                 (None, _) => least,
             };
             steps.push(format!("below the floor of {least}: raised to {raised}"));
@@ -182,11 +157,7 @@ pub fn price(listing: &Listing) -> Result<Priced, Error> {
             floor = Some(least);
         }
     }
-    Ok(Priced {
-        price,
-        steps,
-        floor,
-    })
+    Ok(Priced { price, steps, floor })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -210,12 +181,7 @@ impl Reprice {
 
 /// Whether a newly calculated price is worth publishing. `band` is a fraction of the published price; a move of
 /// exactly the band stays inside.
-pub fn reprice(
-    published: Option<Money>,
-    calculated: Money,
-    floor: Option<Money>,
-    band: Decimal,
-) -> Result<Reprice, Error> {
+pub fn reprice(published: Option<Money>, calculated: Money, floor: Option<Money>, band: Decimal) -> Result<Reprice, Error> {
     let Some(published) = published else {
         return Ok(Reprice::First);
     };
@@ -228,32 +194,16 @@ pub fn reprice(
     if moved.is_zero() {
         return Ok(Reprice::Unchanged);
     }
-    let moved = if moved.is_negative() {
-        moved.checked_neg()?
-    } else {
-        moved
-    };
+    let moved = if moved.is_negative() { moved.checked_neg()? } else { moved };
     let allowed = published.exact().mul(Exact::from_decimal(band))?;
-    Ok(if moved.exact().compare(allowed)?.is_le() {
-        Reprice::InsideBand
-    } else {
-        Reprice::OutsideBand
-    })
+    Ok(if moved.exact().compare(allowed)?.is_le() { Reprice::InsideBand } else { Reprice::OutsideBand })
 }
 
 /// The lowest price in force on any of the 30 days before a price cut is announced. `history` holds (first day,
 /// price) in any order; a price holds until the next one. `None` = no price was in force in that time.
-pub fn lowest_of_30_days(
-    history: &[(Date, Money)],
-    announced_on: Date,
-) -> Result<Option<Money>, Error> {
-    let from = announced_on
-        .checked_sub(Span::new().days(30))
-        .map_err(|_| MoneyError::OutOfRange)?;
-    let mut sorted: Vec<_> = history
-        .iter()
-        .filter(|(day, _)| *day < announced_on)
-        .collect();
+pub fn lowest_of_30_days(history: &[(Date, Money)], announced_on: Date) -> Result<Option<Money>, Error> {
+    let from = announced_on.checked_sub(Span::new().days(30)).map_err(|_| MoneyError::OutOfRange)?;
+    let mut sorted: Vec<_> = history.iter().filter(|(day, _)| *day < announced_on).collect();
     sorted.sort_by_key(|(day, _)| *day);
     let mut lowest: Option<Money> = None;
     for (index, (_, price)) in sorted.iter().enumerate() {
@@ -268,3 +218,6 @@ pub fn lowest_of_30_days(
     }
     Ok(lowest)
 }
+
+#[cfg(test)]
+mod tests;

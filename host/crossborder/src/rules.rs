@@ -9,7 +9,9 @@
 mod builtin;
 mod checks;
 mod condition;
+mod csv_rows;
 mod error;
+mod json_rows;
 mod load;
 mod lookup;
 mod merge;
@@ -22,9 +24,8 @@ pub use load::RuleFile;
 pub use lookup::{NotInForce, bracket};
 pub use record::{Citation, Known, Period, Source, Verification};
 pub use tables::{
-    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase,
-    DutyRule, IdFormat, Intrastate, NexusLogic, Program, Restriction, RoundingRule, Rule, TaxBase,
-    TaxRate, Territory, UsState, Valuation, ZoneMember,
+    Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase, DutyRule, IdFormat, Intrastate, NexusLogic,
+    Program, Restriction, RoundingRule, Rule, Tariff, TaxBase, TaxRate, Territory, UsState, Valuation, ZoneMember,
 };
 
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ use jiff::civil::Date;
 pub const NOT_ADVICE: &str = "This is a calculation from dated tables with the sources shown. It is not legal or tax advice.";
 
 /// An immutable, checked set of rules and tables.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RuleSet {
     version: String,
     last_checked: Date,
@@ -51,11 +52,19 @@ pub struct RuleSet {
     documents: BTreeMap<String, DocumentFields>,
     restrictions: Vec<Restriction>,
     rounding: BTreeMap<String, RoundingRule>,
+    tariff: Vec<Tariff>,
     programs: BTreeMap<String, Vec<Program>>,
     /// Per jurisdiction, highest priority first.
     rules: BTreeMap<String, Vec<Rule>>,
     /// Every row, retracted ones too; the fields above are what is known now.
     all: Arc<load::Parts>,
+}
+
+/// The whole content would fill screens; the version names it.
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleSet").field("version", &self.version).field("last_checked", &self.last_checked).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,10 @@ pub mod national;
 mod place;
 mod rates;
 
-pub use document::{
-    Document, DocumentLine, DocumentTax, InclusiveRound, Level, PriceMode, cash_round,
-    document_tax, split_gross,
-};
+pub use document::{Document, DocumentLine, DocumentTax, InclusiveRound, Level, PriceMode, cash_round, document_tax, split_gross};
 pub use error::Error;
-pub use place::{
-    ItemDuty, ItemDutyRule, Place, PlaceFacts, PlaceReason, item_duty, place_of_supply,
-};
+pub use place::{ItemDuty, ItemDutyRule, Place, PlaceFacts, PlaceReason, item_duty, place_of_supply};
 pub use rates::{Applied, jurisdiction_of, rate_for};
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,9 @@ pub enum Error {
     /// The fault is the connector's, not the merchant's.
     #[error("the connector's own description of its settings cannot be used ({why}); hint: report this to the connector's author")]
     Schema { why: String },
-    #[error("`{value}` is not an origin; hint: give scheme, host and, if needed, port, such as https://shop.example or http://127.0.0.1:8080")]
+    #[error(
+        "`{value}` is not an origin; hint: give scheme, host and, if needed, port, such as https://shop.example or http://127.0.0.1:8080"
+    )]
     BadOrigin { value: String },
     #[error("a connection that is {from} cannot become {to} in this way; hint: look at its plan and accept it")]
     Step { from: State, to: State },

@@ -60,10 +60,13 @@ fn problems_of(error: &jsonschema::ValidationError<'_>, schema: &Json) -> Vec<Pr
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let known: Vec<&str> = schema["properties"].as_object().map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default();
-            let remedy = format!("there is no such setting; known are {}; a password or key is given as a credential, not here", known.join(", "));
+            let remedy =
+                format!("there is no such setting; known are {}; a password or key is given as a credential, not here", known.join(", "));
             unexpected.iter().map(|name| Problem { field: under(name), value: None, remedy: remedy.clone() }).collect()
         }
-        kind => vec![Problem { value: Some(short(error.instance())), remedy: described(schema, &base, &remedy_of(kind, error)), field: base }],
+        kind => {
+            vec![Problem { value: Some(short(error.instance())), remedy: described(schema, &base, &remedy_of(kind, error)), field: base }]
+        }
     }
 }
 

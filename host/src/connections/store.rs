@@ -107,11 +107,7 @@ pub async fn find_by_webhook_hash(conn: &mut impl Sql, hash: &str) -> Result<Opt
 
 pub async fn list(conn: &mut impl Sql, tenant: &Tenant, request: &PageRequest) -> Result<Page<Connection>, Error> {
     let after = request.after("connections", 1)?.unwrap_or_else(|| vec![String::new()]);
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM connection WHERE tenant = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3"
-    );
+    let sql = concat!("SELECT ", columns!(), " FROM connection WHERE tenant = $1 AND id > $2 AND removed_at IS NULL ORDER BY id LIMIT $3");
     let rows = conn.fetch_all(sql, args![tenant, &after[0], request.limit() + 1]).await?;
     let items = rows.iter().map(connection).collect::<Result<_, _>>()?;
     Ok(Page::cut(items, request.limit(), |last: &Connection| Cursor::new("connections", &[last.id.as_str()])))

@@ -3,7 +3,8 @@
 
 use std::io::Write;
 
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 /// How much larger than its packed form a body may become.
 const MAX_RATIO: usize = 100;
@@ -33,9 +34,8 @@ enum Form {
     Plain(Vec<u8>),
     Gzip(MultiGzDecoder<Capped>),
     /// `deflate` is zlib by the standard and raw by some servers: the first two bytes tell.
-    Deflate(Vec<u8>),
-    Zlib(ZlibDecoder<Capped>),
-    Raw(DeflateDecoder<Capped>),
+    DeflateHead(Vec<u8>),
+    Deflate(Inflate),
 }
 
 impl Reader {
@@ -46,7 +46,7 @@ impl Reader {
         let form = match listed.as_slice() {
             [] => Form::Plain(Vec::new()),
             [one] if one == "gzip" || one == "x-gzip" => Form::Gzip(MultiGzDecoder::new(Capped::new(limit))),
-            [one] if one == "deflate" => Form::Deflate(Vec::new()),
+            [one] if one == "deflate" => Form::DeflateHead(Vec::new()),
             other => return Err(Error::Unknown(other.join(", "))),
         };
         Ok(Self { limit, packed: 0, form })
@@ -61,14 +61,14 @@ impl Reader {
         if self.packed > self.limit {
             return Err(Error::TooLarge(self.limit));
         }
-        if let Form::Deflate(head) = &mut self.form {
+        if let Form::DeflateHead(head) = &mut self.form {
             head.extend_from_slice(piece);
             if head.len() < 2 {
                 return Ok(());
             }
             let head = std::mem::take(head);
             let zlib = head[0] & 0x0f == 8 && (u16::from(head[0]) << 8 | u16::from(head[1])) % 31 == 0;
-            self.form = if zlib { Form::Zlib(ZlibDecoder::new(Capped::new(self.limit))) } else { Form::Raw(DeflateDecoder::new(Capped::new(self.limit))) };
+            self.form = Form::Deflate(Inflate { inner: Decompress::new(zlib), out: Capped::new(self.limit), ended: false });
             return self.unpack(&head);
         }
         self.unpack(piece)
@@ -79,13 +79,11 @@ impl Reader {
             Form::Plain(body) => return Ok(body),
             // A header without a body behind it, as after HEAD.
             _ if self.packed == 0 => return Ok(Vec::new()),
-            Form::Deflate(_) => return Err(Error::Broken),
-            Form::Gzip(decoder) => decoder.finish(),
-            Form::Zlib(decoder) => decoder.finish(),
-            Form::Raw(decoder) => decoder.finish(),
+            Form::Gzip(decoder) => decoder.finish().map_err(|error| reason(&error))?,
+            Form::Deflate(inflate) if inflate.ended => inflate.out,
+            Form::DeflateHead(_) | Form::Deflate(_) => return Err(Error::Broken),
         };
-        let capped = unpacked.map_err(|error| reason(&error))?;
-        Ok(capped.out)
+        Ok(unpacked.out)
     }
 
     fn unpack(&mut self, piece: &[u8]) -> Result<(), Error> {
@@ -99,17 +97,39 @@ impl Reader {
                 decoder.get_mut().allowed = allowed;
                 decoder.write_all(piece)
             }
-            Form::Zlib(decoder) => {
-                decoder.get_mut().allowed = allowed;
-                decoder.write_all(piece)
+            Form::Deflate(inflate) => {
+                inflate.out.allowed = allowed;
+                inflate.take(piece)
             }
-            Form::Raw(decoder) => {
-                decoder.get_mut().allowed = allowed;
-                decoder.write_all(piece)
-            }
-            Form::Deflate(_) => Ok(()),
+            Form::DeflateHead(_) => Ok(()),
         };
         written.map_err(|error| reason(&error))
+    }
+}
+
+/// A deflate stream, with or without zlib's frame. It knows whether it has seen the end, which a decoder behind `Write` does not say.
+struct Inflate {
+    inner: Decompress,
+    out: Capped,
+    ended: bool,
+}
+
+impl Inflate {
+    fn take(&mut self, mut piece: &[u8]) -> std::io::Result<()> {
+        let mut buffer = [0u8; 16 * 1024];
+        // What follows the end of the stream is padding that some servers add.
+        while !self.ended {
+            let (read, written) = (self.inner.total_in(), self.inner.total_out());
+            let status = self.inner.decompress(piece, &mut buffer, FlushDecompress::None).map_err(std::io::Error::other)?;
+            let (read, written) = ((self.inner.total_in() - read) as usize, (self.inner.total_out() - written) as usize);
+            self.out.write_all(buffer.get(..written).unwrap_or_default())?;
+            piece = piece.get(read..).unwrap_or_default();
+            self.ended = status == Status::StreamEnd;
+            if read == 0 && written == 0 || piece.is_empty() && written < buffer.len() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -117,6 +117,9 @@ impl Allowed {
         filled.push_str(rest);
         let (scheme, authority) = filled.split_once("://").ok_or_else(malformed)?;
         let below = authority.strip_prefix("*.");
+        if below.unwrap_or(authority).contains('*') {
+            return Err(malformed());
+        }
         // Checked as an origin of its own; the star stands for one more label.
         let origin = Origin::parse(&format!("{scheme}://{}", below.unwrap_or(authority))).map_err(|_| malformed())?;
         let host = match (below, origin.host) {

@@ -11,7 +11,14 @@ use crate::store::{Sql, Value, WriteTx, placeholders};
 /// Far below the bound parameters that either database allows in one statement.
 const CHUNK: usize = 5_000;
 
-pub async fn insert(tx: &mut WriteTx, ctx: &Ctx, kind: Kind, connection: &ConnectionId, external_id: &str, internal_id: &str) -> Result<bool, Error> {
+pub async fn insert(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    kind: Kind,
+    connection: &ConnectionId,
+    external_id: &str,
+    internal_id: &str,
+) -> Result<bool, Error> {
     let rows = tx
         .execute(
             "INSERT INTO identity (tenant, kind, connection, external_id, internal_id) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",

@@ -14,7 +14,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::model::{Cap, Claim, LaneKind, NEVER, Outcome, RENEW_MS, SWEEP_MS, share_slots};
 use super::wake::Wake;
-use super::{Error, HandlerError, finish, store};
+use super::{Error, HandlerError, finish, schedule, store};
 use crate::ctx::Ctx;
 use crate::store::{Store, chain};
 
@@ -76,6 +76,8 @@ const EMPTY_CLAIM_PAUSE_MS: i64 = 250;
 const FAILED_CLAIM_PAUSE_MS: i64 = 1_000;
 /// How long a stopping runner waits for its handlers.
 const GRACE_MS: i64 = 20_000;
+/// How long a schedule can stay wrong after the clock or a merchant's zone was.
+const REARM_MS: i64 = 3_600_000;
 const FINISH_ATTEMPTS: usize = 3;
 
 pub struct Runner {
@@ -98,8 +100,17 @@ impl Runner {
         let clock = self.ctx.clock.clone();
         let mut stop = std::pin::pin!(stop);
         let mut renew_at = clock.now_ms() + RENEW_MS;
+        let (mut rearm_at, mut steer_at) = (clock.now_ms(), clock.now_ms());
         loop {
+            if clock.now_ms() >= steer_at {
+                self.steer_clock().await;
+                steer_at = clock.now_ms() + SWEEP_MS;
+            }
             self.renew_if_due(&mut renew_at).await;
+            if clock.now_ms() >= rearm_at {
+                rearm_at = clock.now_ms() + REARM_MS;
+                self.rearm_schedules().await;
+            }
             let next_at = match self.claim_due().await {
                 Ok(at) => at,
                 Err(_) if self.store.is_poisoned() => {
@@ -141,9 +152,12 @@ impl Runner {
         loop {
             let now = self.ctx.now_ms();
             let seen = store::due(&mut self.store.read().await?).await?;
+            if seen.fires_at <= now && self.fire_schedules().await? > 0 {
+                continue;
+            }
             let mine = seen.flows.into_iter().filter(|(kind, ..)| self.handlers.0.contains_key(kind));
             let (due, later): (Vec<_>, Vec<_>) = mine.partition(|(.., at)| *at <= now);
-            let later = later.into_iter().map(|(.., at)| at).chain([seen.expires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
+            let later = later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
             let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
             let slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
             let suspects: Vec<LaneKind> = if seen.expires_at <= now && !self.held.values().any(Claim::is_suspect) {
@@ -179,6 +193,26 @@ impl Runner {
                 })
             })
             .await
+    }
+
+    /// Returns how many were due and not already being fired by another process.
+    async fn fire_schedules(&self) -> Result<usize, crate::store::Error> {
+        let ctx = self.ctx.clone();
+        self.store.write(move |tx| Box::pin(async move { schedule::tick(tx, &ctx).await })).await
+    }
+
+    async fn steer_clock(&self) {
+        if let Err(error) = self.store.steer(&self.ctx.clock).await {
+            tracing::debug!(error = %chain(&error), "the database's time could not be read; the clock goes on by itself");
+        }
+    }
+
+    async fn rearm_schedules(&self) {
+        let ctx = self.ctx.clone();
+        let armed = self.store.write(move |tx| Box::pin(async move { schedule::rearm(tx, &ctx).await })).await;
+        if let Err(error) = armed {
+            tracing::warn!(error = %chain(&error), "schedules keep the times computed before");
+        }
     }
 
     fn start(&mut self, claim: Claim) {

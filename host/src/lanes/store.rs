@@ -1,6 +1,7 @@
 //! SQL on the table `lane`. Rows of all tenants are claimed by the same statements; everything else names its tenant.
 
 use super::model::{Claim, End, LEASE_MS, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
+use super::schedule::NEXT_AT_SQL;
 use crate::args;
 use crate::ctx::Tenant;
 use crate::id::ConnectionId;
@@ -54,8 +55,10 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
 pub struct Due {
     /// Flows that have free lanes waiting, with the earliest due time of each.
     pub flows: Vec<(LaneKind, String, i64)>,
-    /// Earliest end of a lease that nobody may have renewed.
+    /// Earliest end of a lease.
     pub expires_at: i64,
+    /// Next fire of a schedule.
+    pub fires_at: i64,
 }
 
 /// Cost grows with the number of flows that wait for anything, not with the number of lanes.
@@ -82,8 +85,10 @@ pub async fn due(conn: &mut impl Sql) -> Result<Due, Error> {
             flows.push((kind, flow, at));
         }
     }
-    let row = conn.fetch_one(concat!("SELECT MIN(next_due) FROM lane WHERE ", held!()), &[]).await?;
-    Ok(Due { flows, expires_at: row.get::<Option<i64>>(0)?.unwrap_or(NEVER) })
+    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}), {NEXT_AT_SQL}", held!());
+    let row = conn.fetch_built(sql, &[]).await?.into_iter().next();
+    let at = |column: usize| row.as_ref().map_or(Ok(None), |row| row.get::<Option<i64>>(column)).map(|at| at.unwrap_or(NEVER));
+    Ok(Due { flows, expires_at: at(0)?, fires_at: at(1)? })
 }
 
 /// Quarantines lanes whose last allowed claim ended without a word; returns tenant and id of each.

@@ -137,7 +137,9 @@ impl Publication {
         let refuse = |field, value, remedy| Err(Error::Publication { field, value, remedy });
         match self {
             Self { buffer, .. } if *buffer < 0 => refuse("the buffer", *buffer, "give zero or more units"),
-            Self { share_bps, .. } if !(0..=WHOLE_BPS).contains(share_bps) => refuse("the share", *share_bps, "give 0 to 10000, in 1/10000"),
+            Self { share_bps, .. } if !(0..=WHOLE_BPS).contains(share_bps) => {
+                refuse("the share", *share_bps, "give 0 to 10000, in 1/10000")
+            }
             Self { cap: Some(cap), .. } if *cap < 0 => refuse("the cap", *cap, "give zero or more units, or none"),
             _ => Ok(()),
         }

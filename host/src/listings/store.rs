@@ -111,7 +111,8 @@ pub async fn replace_levels(tx: &mut WriteTx, ctx: &Ctx, seen: &[&ChannelListing
         for ((listing, location), quantity) in chunk {
             values.extend_from_slice(args![&ctx.tenant, *listing, *location, *quantity, ctx.now_ms()]);
         }
-        let sql = format!("INSERT INTO listing_level (tenant, listing, location, quantity, read_at) VALUES {}", placeholders(chunk.len(), 5));
+        let sql =
+            format!("INSERT INTO listing_level (tenant, listing, location, quantity, read_at) VALUES {}", placeholders(chunk.len(), 5));
         tx.execute_built(sql, &values).await?;
     }
     Ok(())
@@ -141,7 +142,12 @@ pub async fn of_variants(conn: &mut impl Sql, tenant: &Tenant, variants: &[Varia
 }
 
 /// `column` ends with the column that the list is of; `fixed` begins with the tenant.
-async fn select_in(conn: &mut impl Sql, column: &'static str, fixed: &[Value], wanted: impl Iterator<Item = Value>) -> Result<Vec<Listing>, Error> {
+async fn select_in(
+    conn: &mut impl Sql,
+    column: &'static str,
+    fixed: &[Value],
+    wanted: impl Iterator<Item = Value>,
+) -> Result<Vec<Listing>, Error> {
     let wanted: Vec<Value> = wanted.collect();
     let mut found = Vec::with_capacity(wanted.len());
     for chunk in wanted.chunks(CHUNK) {

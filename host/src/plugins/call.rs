@@ -1,13 +1,16 @@
 //! Typed calls into a connector, and what can become of one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use wasmtime::{Store, Trap};
 
 use super::engine::Loaded;
-use super::services::{CallScope, Services};
+use super::gate::Access;
+use super::limits::Limits;
+use super::services::{CallScope, Nothing, Services};
 use super::v1::CallState;
 use super::wire::{self, Context, Failure};
 use crate::ctx::Tenant;
@@ -33,6 +36,8 @@ pub enum CallError {
     Incompatible { missing: String },
     #[error("the connector does not offer `{capability}`")]
     Unsupported { capability: &'static str },
+    #[error("the connection's other calls did not end within {waited_ms} ms")]
+    Busy { waited_ms: u64 },
     #[error("the hub is stopping")]
     Stopped,
     #[error("the sandbox could not be set up: {0}")]
@@ -50,6 +55,7 @@ impl CallError {
             Self::Crash { .. } => "plugin-crash",
             Self::Incompatible { .. } => "incompatible",
             Self::Unsupported { .. } => "unsupported",
+            Self::Busy { .. } => "busy",
             Self::Stopped => "stopped",
             Self::Host(_) => "sandbox-failed",
         }
@@ -76,14 +82,31 @@ impl Caller {
         self.loaded.exports.names().contains(&capability)
     }
 
+    /// What this kind of call gets: pure ones reach nothing and are short.
+    fn lend(&self, access: Access) -> (Services, Limits) {
+        let (all, mut limits) = (&self.services, self.loaded.limits);
+        let services = match access {
+            Access::Read | Access::Write => all.clone(),
+            Access::Pure | Access::Verify => {
+                limits.cpu = limits.cpu.min(PURE_CPU);
+                limits.wall = limits.wall.min(PURE_WALL);
+                let nothing = Nothing::services(all.clock.clone());
+                let secrets = if access == Access::Verify { all.secrets.clone() } else { nothing.secrets.clone() };
+                Services { log: all.log.clone(), secrets, ..nothing }
+            }
+        };
+        (services, limits)
+    }
+
     /// Runs one guest call on the guests' runtime, in a fresh instance, under all limits.
-    async fn run<T, F>(&self, capability: &'static str, call: F) -> Result<T, CallError>
+    pub(super) async fn run<T, F>(&self, capability: &'static str, access: Access, call: F) -> Result<T, CallError>
     where
         T: Send + 'static,
         F: FnOnce(Store<CallState>, Loaded) -> BoxFuture<'static, Finished<T>> + Send + 'static,
     {
         crate::store::assert_no_write_open();
-        let limits = self.loaded.limits;
+        let (services, limits) = self.lend(access);
+        let _slots = self.loaded.engine.gates().enter(access, &self.loaded.gate, self.connection.as_ref(), limits.wall).await?;
         let scope = CallScope {
             tenant: self.tenant.clone(),
             connection: self.connection.clone(),
@@ -92,7 +115,7 @@ impl Caller {
             dry_run: self.dry_run,
             deadline: Instant::now() + limits.wall,
         };
-        let store = self.loaded.engine.store(CallState::new(scope, self.services.clone(), limits));
+        let store = self.loaded.engine.store(CallState::new(scope, services, limits));
         let guests = self.loaded.engine.guests()?;
         let call = call(store, self.loaded.clone());
         // Dropping the caller's future stops the guest too: nobody waits for its answer any more.
@@ -112,8 +135,12 @@ impl Caller {
     }
 }
 
+/// Budgets of pure calls: a delivery of a megabyte takes a few milliseconds.
+const PURE_CPU: Duration = Duration::from_secs(2);
+const PURE_WALL: Duration = Duration::from_secs(10);
+
 /// What came of a guest call, with the store that knows why.
-type Finished<T> = (wasmtime::Result<Result<T, Failure>>, Store<CallState>);
+pub(super) type Finished<T> = (wasmtime::Result<Result<T, Failure>>, Store<CallState>);
 
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
@@ -141,15 +168,39 @@ fn name_error(error: wasmtime::Error, store: &Store<CallState>) -> CallError {
     CallError::Crash { trap }
 }
 
+impl Caller {
+    /// Whether the connector's own scheme accepts this delivery. The vault is the only thing it reaches.
+    pub async fn webhook_verify(&self, headers: Vec<(String, String)>, body: Vec<u8>, public_url: String) -> Result<bool, CallError> {
+        if self.loaded.exports.webhook_verify.is_none() {
+            return Err(CallError::Unsupported { capability: "webhook-verify" });
+        }
+        self.run("webhook-verify", Access::Verify, move |mut store, loaded| {
+            Box::pin(async move {
+                let result = async {
+                    let instance = loaded.pre.instantiate_async(&mut store).await?;
+                    let Some(indices) = &loaded.exports.webhook_verify else {
+                        return Err(wasmtime::Error::msg("the interface is gone"));
+                    };
+                    let guest = indices.load(&mut store, &instance)?;
+                    guest.call_verify(&mut store, &headers, &body, &public_url).await
+                }
+                .await;
+                (result, store)
+            })
+        })
+        .await
+    }
+}
+
 macro_rules! calls {
-    ($($(#[$meta:meta])* $name:ident = $interface:ident $capability:literal . $function:ident ( $($arg:ident: $ty:ty => $pass:expr),* ) -> $result:ty;)*) => {
+    ($($(#[$meta:meta])* $name:ident = $access:ident $interface:ident $capability:literal . $function:ident ( $($arg:ident: $ty:ty => $pass:expr),* ) -> $result:ty;)*) => {
         impl Caller {$(
             $(#[$meta])*
             pub async fn $name(&self, ctx: Context $(, $arg: $ty)*) -> Result<$result, CallError> {
                 if self.loaded.exports.$interface.is_none() {
                     return Err(CallError::Unsupported { capability: $capability });
                 }
-                self.run($capability, move |mut store, loaded| Box::pin(async move {
+                self.run($capability, Access::$access, move |mut store, loaded| Box::pin(async move {
                     let result = async {
                         let instance = loaded.pre.instantiate_async(&mut store).await?;
                         let Some(indices) = &loaded.exports.$interface else {
@@ -166,21 +217,28 @@ macro_rules! calls {
 }
 
 calls! {
-    check = connection "connection".call_check() -> wire::Account;
-    describe = connection "connection".call_describe(what: String => &what) -> Vec<wire::Document>;
-    orders_pull = orders_in "orders-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::orders_in::OrderPage;
-    orders_get = orders_in "orders-in".call_get(ids: Vec<String> => &ids) -> Vec<(String, wire::orders_in::Found)>;
-    listings_pull = listings_in "listings-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::listings_in::ListingPage;
-    listings_get = listings_in "listings-in".call_get(ids: Vec<String> => &ids) -> Vec<wire::commerce::Listing>;
-    stock_push = stock_out "stock-out".call_push(changes: Vec<wire::stock_out::StockChange> => &changes) -> Vec<wire::Outcome>;
-    stock_read = stock_out "stock-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings) -> Vec<wire::stock_out::Reading>;
-    prices_push = prices_out "prices-out".call_push(changes: Vec<wire::prices_out::PriceChange> => &changes) -> Vec<wire::Outcome>;
-    prices_read = prices_out "prices-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings, price_list: Option<String> => price_list.as_deref()) -> Vec<wire::prices_out::Reading>;
-    fulfilment_push = fulfilment_out "fulfilment-out".call_push(dispatches: Vec<wire::fulfilment_out::Dispatch> => &dispatches) -> Vec<wire::Outcome>;
-    fulfilment_read = fulfilment_out "fulfilment-out".call_read(order: String => &order) -> Vec<wire::commerce::Shipment>;
-    cancellations_push = cancellations_out "cancellations-out".call_push(cancellations: Vec<wire::cancellations_out::Cancellation> => &cancellations) -> Vec<wire::Outcome>;
-    webhooks_ensure = webhooks "webhooks".call_ensure(callback_url: String => &callback_url, topics: Vec<String> => &topics) -> Vec<wire::webhooks::Subscription>;
-    webhooks_remove = webhooks "webhooks".call_remove(ids: Vec<String> => &ids) -> u32;
+    check = Read connection "connection".call_check() -> wire::Account;
+    describe = Read connection "connection".call_describe(what: String => &what) -> Vec<wire::Document>;
+    orders_pull = Read orders_in "orders-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::orders_in::OrderPage;
+    orders_get = Read orders_in "orders-in".call_get(ids: Vec<String> => &ids) -> Vec<(String, wire::orders_in::Found)>;
+    listings_pull = Read listings_in "listings-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::listings_in::ListingPage;
+    listings_get = Read listings_in "listings-in".call_get(ids: Vec<String> => &ids) -> Vec<wire::commerce::Listing>;
+    stock_push = Write stock_out "stock-out".call_push(changes: Vec<wire::stock_out::StockChange> => &changes) -> Vec<wire::Outcome>;
+    stock_read = Read stock_out "stock-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings) -> Vec<wire::stock_out::Reading>;
+    prices_push = Write prices_out "prices-out".call_push(changes: Vec<wire::prices_out::PriceChange> => &changes) -> Vec<wire::Outcome>;
+    prices_read = Read prices_out "prices-out".call_read(listings: Vec<wire::commerce::ListingRef> => &listings, price_list: Option<String> => price_list.as_deref()) -> Vec<wire::prices_out::Reading>;
+    fulfilment_push = Write fulfilment_out "fulfilment-out".call_push(dispatches: Vec<wire::fulfilment_out::Dispatch> => &dispatches) -> Vec<wire::Outcome>;
+    fulfilment_read = Read fulfilment_out "fulfilment-out".call_read(order: String => &order) -> Vec<wire::commerce::Shipment>;
+    cancellations_push = Write cancellations_out "cancellations-out".call_push(cancellations: Vec<wire::cancellations_out::Cancellation> => &cancellations) -> Vec<wire::Outcome>;
+    webhooks_ensure = Write webhooks "webhooks".call_ensure(callback_url: String => &callback_url, topics: Vec<String> => &topics) -> Vec<wire::webhooks::Subscription>;
+    webhooks_remove = Write webhooks "webhooks".call_remove(ids: Vec<String> => &ids) -> u32;
     /// Pure: no network, no state.
-    webhooks_translate = webhooks "webhooks".call_translate(delivery: wire::webhooks::Delivery => &delivery) -> Vec<wire::webhooks::Event>;
+    webhooks_translate = Pure webhooks "webhooks".call_translate(delivery: wire::webhooks::Delivery => &delivery) -> Vec<wire::webhooks::Event>;
+    refunds_push = Write refunds "refunds".call_push(refunds: Vec<wire::refunds::RefundOrder> => &refunds) -> Vec<wire::Outcome>;
+    refunds_read = Read refunds "refunds".call_read(order: String => &order) -> Vec<wire::commerce::Refund>;
+    returns_pull = Read returns "returns".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::returns::ReturnPage;
+    returns_get = Read returns "returns".call_get(ids: Vec<String> => &ids) -> Vec<wire::commerce::ReturnRequest>;
+    offers_push = Write offers_out "offers-out".call_push(offers: Vec<wire::offers_out::Offer> => &offers) -> Vec<wire::Outcome>;
+    offers_poll = Read offers_out "offers-out".call_poll(tokens: Vec<String> => &tokens) -> Vec<wire::Outcome>;
+    login_step = Read signing "signing".call_login_step(step: String => &step) -> wire::signing::StepPlan;
 }

@@ -11,7 +11,9 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, OptLevel, Store};
 
 use super::call::CallError;
+use super::gate::{Gates, PluginGate};
 use super::limits::Limits;
+use super::manifest::Capability;
 use super::v1::{self, CallState};
 
 /// Epochs per second: 100. A guest is asked to yield each tick.
@@ -27,6 +29,7 @@ struct Inner {
     /// Taken when dropped, because a runtime may not be dropped where it could block another.
     guests: Option<tokio::runtime::Runtime>,
     stop: Arc<AtomicBool>,
+    gates: Gates,
 }
 
 /// A component ready to be called.
@@ -35,6 +38,7 @@ pub struct Loaded {
     pub(super) engine: Engine,
     pub(super) pre: InstancePre<CallState>,
     pub(super) exports: Arc<v1::Exports>,
+    pub(super) gate: PluginGate,
     pub limits: Limits,
 }
 
@@ -62,6 +66,14 @@ pub fn config() -> Config {
     config
 }
 
+impl Loaded {
+    /// The same connector with only these interfaces, and with slots of its own.
+    pub(super) fn restricted(&self, granted: &[Capability]) -> Self {
+        let exports = self.exports.restricted(|name| granted.iter().any(|capability| capability.as_str() == name));
+        Self { exports: Arc::new(exports), gate: PluginGate::default(), ..self.clone() }
+    }
+}
+
 impl Engine {
     pub fn new() -> Result<Self, CallError> {
         let engine = wasmtime::Engine::new(&config()).map_err(CallError::host)?;
@@ -74,7 +86,7 @@ impl Engine {
             .map_err(|error| CallError::host(error.into()))?;
         let stop = Arc::new(AtomicBool::new(false));
         start_ticker(engine.clone(), stop.clone()).map_err(|error| CallError::host(error.into()))?;
-        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop })))
+        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop, gates: Gates::new() })))
     }
 
     pub fn raw(&self) -> &wasmtime::Engine {
@@ -85,11 +97,15 @@ impl Engine {
     pub fn load(&self, component: &Component, limits: Limits) -> Result<Loaded, CallError> {
         let pre = self.0.linker.instantiate_pre(component).map_err(|error| CallError::Incompatible { missing: format!("{error:#}") })?;
         let exports = Arc::new(v1::Exports::find(&pre));
-        Ok(Loaded { engine: self.clone(), pre, exports, limits })
+        Ok(Loaded { engine: self.clone(), pre, exports, gate: PluginGate::default(), limits })
     }
 
     pub(super) fn guests(&self) -> Result<&tokio::runtime::Handle, CallError> {
         self.0.guests.as_ref().map(tokio::runtime::Runtime::handle).ok_or(CallError::Stopped)
+    }
+
+    pub(super) fn gates(&self) -> &Gates {
+        &self.0.gates
     }
 
     /// A store for one call: limiter, budget of copies, epoch deadline.

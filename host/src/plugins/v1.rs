@@ -30,7 +30,7 @@ pub mod wire {
     };
     pub use super::bindings::entrepot::types::commerce;
     pub use super::bindings::exports::entrepot::channel::{
-        cancellations_out, connection, fulfilment_out, listings_in, orders_in, prices_out, refunds, returns, stock_out, webhooks,
+        cancellations_out, connection, fulfilment_out, listings_in, offers_out, orders_in, prices_out, refunds, returns, signing, stock_out, webhooks,
     };
 }
 
@@ -117,6 +117,11 @@ macro_rules! exports {
         impl Exports {
             pub fn find(pre: &InstancePre<CallState>) -> Self {
                 Self { $($field: bindings::exports::entrepot::channel::$module::GuestIndices::new(pre).ok()),* }
+            }
+
+            /// Without the interfaces that were not granted: to a caller they are absent.
+            pub fn restricted(&self, granted: impl Fn(&str) -> bool) -> Self {
+                Self { $($field: if granted($name) { self.$field.clone() } else { None }),* }
             }
 
             /// In the contract's words and order.

@@ -1,7 +1,9 @@
 //! What crosses the boundary becomes the hub's own strict form, or a refusal that names the field and the value.
 
+mod listing;
 mod order;
 
+pub use listing::listing;
 pub use order::order;
 
 use crate::clock::from_rfc3339;

@@ -55,7 +55,7 @@ const ONLY_IN: &[(&[&str], &[&str], &str)] = &[
     (&["SystemTime", "::", "now"], &["clock"], TIME),
     (&["Timestamp", "::", "now"], &["clock"], TIME),
     (&["Zoned", "::", "now"], &["clock"], TIME),
-    (&["Instant", "::", "now"], &["egress", "plugins", "telemetry", "cli", "demo"], STOPWATCH),
+    (&["Instant", "::", "now"], &["clock", "egress", "plugins", "telemetry", "cli", "demo"], STOPWATCH),
     (&["env", "::", "var"], &["config", "main"], ENVIRONMENT),
     (&["env", "::", "var_os"], &["config", "main"], ENVIRONMENT),
     (&["env", "::", "vars"], &["config", "main"], ENVIRONMENT),
@@ -70,7 +70,7 @@ const NOT_IN_LEAVES: &[&str] = &["tokio", "futures", "sqlx", "axum", "reqwest", 
 const WAITS: &str = "clock";
 
 /// The one file that may say `unsafe`: it loads components this program compiled and authenticated itself.
-const UNSAFE_FILE: &str = "plugins/precompiled.rs";
+const UNSAFE_FILE: &str = "plugins/compile.rs";
 
 /// Rooms that may use floats: figures for people and estimates, never money or stock.
 const FLOAT_ROOMS: &[&str] = &["admin", "cli", "demo", "insight", "telemetry"];
@@ -90,8 +90,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("orders", &["person", "orders", "order_line", "order_event"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
-    ("lanes", &["lane", "schedule", "schedule_fire"]),
-    ("egress", &["bucket"]),
+    ("lanes", &["lane", "schedule", "schedule_fire", "bucket"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan"]),
     ("plugins", &["plugin", "plugin_artifact", "plugin_grant", "plugin_state", "blob"]),
 ];
@@ -104,6 +103,7 @@ const READS: &[(&str, &[&str], &str)] = &[
         "counts what is open before a connection is removed",
     ),
     ("listings", &["variant"], "a link to a variant that does not exist is refused in the same statement"),
+    ("lanes", &["tenant"], "a schedule fires in the merchant's time zone"),
     ("stock", &["location"], "an allocation asks our places in their order"),
 ];
 

@@ -22,96 +22,19 @@ pub struct Buyer {
 
 /// first, last, street, city, region code, region name, postcode, country, country name, phone
 const PEOPLE: [[&str; 10]; 6] = [
-    [
-        "Anna",
-        "Lindqvist",
-        "Storgatan 14",
-        "Uppsala",
-        "",
-        "",
-        "753 20",
-        "SE",
-        "Sweden",
-        "+46701234567",
-    ],
-    [
-        "Jürgen",
-        "Groß",
-        "Lindenstraße 8a",
-        "München",
-        "BY",
-        "Bavaria",
-        "80331",
-        "DE",
-        "Germany",
-        "+4915112345678",
-    ],
-    [
-        "Chloé",
-        "Martin",
-        "3 rue de l'Église",
-        "Lyon",
-        "",
-        "",
-        "69001",
-        "FR",
-        "France",
-        "+33612345678",
-    ],
-    [
-        "Dana",
-        "O'Neill",
-        "221 Alder Court Apt 5",
-        "Portland",
-        "OR",
-        "Oregon",
-        "97201",
-        "US",
-        "United States",
-        "+15035550142",
-    ],
-    [
-        "伟",
-        "李",
-        "南京西路 1266 号",
-        "上海",
-        "CN2",
-        "Shanghai",
-        "200040",
-        "CN",
-        "China",
-        "+8613800138000",
-    ],
-    [
-        "Marek",
-        "Zieliński",
-        "ul. Długa 7/2",
-        "Gdańsk",
-        "",
-        "",
-        "80-827",
-        "PL",
-        "Poland",
-        "+48501234567",
-    ],
+    ["Anna", "Lindqvist", "Storgatan 14", "Uppsala", "", "", "753 20", "SE", "Sweden", "+46701234567"],
+    ["Jürgen", "Groß", "Lindenstraße 8a", "München", "BY", "Bavaria", "80331", "DE", "Germany", "+4915112345678"],
+    ["Chloé", "Martin", "3 rue de l'Église", "Lyon", "", "", "69001", "FR", "France", "+33612345678"],
+    ["Dana", "O'Neill", "221 Alder Court Apt 5", "Portland", "OR", "Oregon", "97201", "US", "United States", "+15035550142"],
+    ["伟", "李", "南京西路 1266 号", "上海", "CN2", "Shanghai", "200040", "CN", "China", "+8613800138000"],
+    ["Marek", "Zieliński", "ul. Długa 7/2", "Gdańsk", "", "", "80-827", "PL", "Poland", "+48501234567"],
 ];
 
 impl Buyer {
     /// One of a handful of people from several countries, the same for the same number.
     pub fn number(n: u64) -> Self {
         let index = usize::try_from(n % PEOPLE.len() as u64).unwrap_or_default();
-        let [
-            first,
-            last,
-            street,
-            city,
-            region,
-            region_name,
-            postcode,
-            country,
-            country_name,
-            phone,
-        ] = PEOPLE[index];
+        let [first, last, street, city, region, region_name, postcode, country, country_name, phone] = PEOPLE[index];
         Self {
             first_name: first.into(),
             last_name: last.into(),

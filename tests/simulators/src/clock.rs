@@ -15,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// The machine's own clock.
+// The one place that asks for it: the demo and the little server have no other clock to inject.
+#[allow(clippy::disallowed_methods)]
 pub fn system_clock() -> Clock {
     Arc::new(|| {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
     })
 }
@@ -57,17 +57,12 @@ fn offset(minutes: i32) -> Offset {
 
 /// `2026-11-20T10:05:00` as read on a wall clock `offset_minutes` east of UTC.
 pub(crate) fn wall(unix_ms: i64, offset_minutes: i32) -> String {
-    offset(offset_minutes)
-        .to_datetime(timestamp(unix_ms))
-        .strftime("%Y-%m-%dT%H:%M:%S")
-        .to_string()
+    offset(offset_minutes).to_datetime(timestamp(unix_ms)).strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// `2026-11-20T10:05:00Z`
 pub(crate) fn zulu(unix_ms: i64) -> String {
-    timestamp(unix_ms)
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    timestamp(unix_ms).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `2026-11-20T11:05:00+01:00`
@@ -83,16 +78,11 @@ pub(crate) fn parse(text: &str, offset_minutes: i32) -> Option<i64> {
     }
     let civil: DateTime = match text.parse::<DateTime>() {
         Ok(civil) => civil,
-        Err(_) => text
-            .parse::<jiff::civil::Date>()
-            .ok()?
-            .to_datetime(jiff::civil::Time::midnight()),
+        Err(_) => text.parse::<jiff::civil::Date>().ok()?.to_datetime(jiff::civil::Time::midnight()),
     };
     let utc = TimeZone::UTC.to_timestamp(civil).ok()?;
     let shift = SignedDuration::from_mins(i64::from(offset_minutes));
-    utc.checked_sub(shift)
-        .ok()
-        .map(|instant| instant.as_millisecond())
+    utc.checked_sub(shift).ok().map(|instant| instant.as_millisecond())
 }
 
 #[cfg(test)]

@@ -108,10 +108,7 @@ impl Faults {
             (self.partial_batch_per_mille, Fault::PartialBatch),
             (self.refuse_credentials_per_mille, Fault::RefuseCredentials),
         ];
-        rates
-            .into_iter()
-            .find(|(rate, _)| dice.per_mille(*rate))
-            .map(|(_, fault)| fault)
+        rates.into_iter().find(|(rate, _)| dice.per_mille(*rate)).map(|(_, fault)| fault)
     }
 }
 
@@ -128,10 +125,7 @@ impl Seen<'_> {
             When::Any => true,
             When::Read => !self.write,
             When::Write => self.write,
-            When::Contains(text) => {
-                self.target.contains(text.as_str())
-                    || String::from_utf8_lossy(self.body).contains(text.as_str())
-            }
+            When::Contains(text) => self.target.contains(text.as_str()) || String::from_utf8_lossy(self.body).contains(text.as_str()),
         }
     }
 }
@@ -141,11 +135,7 @@ mod tests {
     use super::*;
 
     fn read(target: &str) -> Seen<'_> {
-        Seen {
-            target,
-            body: b"",
-            write: false,
-        }
+        Seen { target, body: b"", write: false }
     }
 
     #[test]
@@ -154,24 +144,16 @@ mod tests {
         let mut dice = Dice::new(1);
         faults.on_next(1, When::Contains("orders".into()), Fault::LoseAnswer);
         assert_eq!(faults.choose(&read("/products"), &mut dice), None);
-        assert_eq!(
-            faults.choose(&read("/orders"), &mut dice),
-            Some(Fault::LoseAnswer)
-        );
+        assert_eq!(faults.choose(&read("/orders"), &mut dice), Some(Fault::LoseAnswer));
         assert_eq!(faults.choose(&read("/orders"), &mut dice), None);
     }
 
     #[test]
     fn the_same_seed_gives_the_same_faults_at_about_the_asked_rate() {
         let run = |seed| {
-            let mut faults = Faults {
-                server_error_per_mille: 200,
-                ..Faults::default()
-            };
+            let mut faults = Faults { server_error_per_mille: 200, ..Faults::default() };
             let mut dice = Dice::new(seed);
-            (0..1000)
-                .map(|_| faults.choose(&read("/"), &mut dice).is_some())
-                .collect::<Vec<_>>()
+            (0..1000).map(|_| faults.choose(&read("/"), &mut dice).is_some()).collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));

@@ -3,7 +3,7 @@
 //! The queue runs on the shop's injected clock. A faulted webhook (delayed, reordered, duplicated) carries the body of the
 //! moment it was made, so what arrives late is also stale.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,6 +21,8 @@ use crate::server::{Front, lock};
 
 /// How often the queue looks at the clock while something lies in the future.
 const CLOCK_GLANCE: Duration = Duration::from_millis(5);
+/// How many posts the log keeps.
+const LOG_LENGTH: usize = 20_000;
 const DEFAULT_REORDER_WINDOW_MS: u64 = 100;
 
 pub(crate) struct Post {
@@ -85,13 +87,16 @@ struct Queued<J> {
     duplicate: bool,
 }
 
+/// By the moment due, then by the order of arrival.
+type Queue<J> = BTreeMap<(i64, u64), Queued<J>>;
+
 pub(crate) struct Outbox<S: Sender> {
     front: Arc<Front>,
-    queue: Mutex<BTreeMap<(i64, u64), Queued<S::Job>>>,
+    queue: Mutex<Queue<S::Job>>,
     sequence: AtomicU64,
     busy: AtomicBool,
     wake: Notify,
-    log: Mutex<(WebhookCounts, Vec<Delivery>)>,
+    log: Mutex<(WebhookCounts, VecDeque<Delivery>)>,
 }
 
 /// Stops the delivery task when the shop goes away.
@@ -148,21 +153,9 @@ impl<S: Sender> Outbox<S> {
             sender.freeze(&mut job);
         }
         if duplicate {
-            self.put(
-                due,
-                Queued {
-                    job: job.clone(),
-                    duplicate: true,
-                },
-            );
+            self.put(due, Queued { job: job.clone(), duplicate: true });
         }
-        self.put(
-            due,
-            Queued {
-                job,
-                duplicate: false,
-            },
-        );
+        self.put(due, Queued { job, duplicate: false });
         self.wake.notify_one();
     }
 
@@ -176,7 +169,7 @@ impl<S: Sender> Outbox<S> {
     }
 
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        lock(&self.log).1.clone()
+        lock(&self.log).1.iter().cloned().collect()
     }
 
     /// Webhooks that still wait, due or not.
@@ -189,9 +182,7 @@ impl<S: Sender> Outbox<S> {
         loop {
             {
                 let queue = lock(&self.queue);
-                let due = queue
-                    .first_key_value()
-                    .is_some_and(|((due, _), _)| *due <= self.front.now());
+                let due = queue.first_key_value().is_some_and(|((due, _), _)| *due <= self.front.now());
                 if !due && !self.busy.load(Ordering::SeqCst) {
                     return;
                 }
@@ -215,9 +206,7 @@ impl<S: Sender> Outbox<S> {
 
     pub(crate) fn start(self: &Arc<Self>, sender: Arc<S>, timeout: Duration) -> Courier {
         let outbox = Arc::clone(self);
-        Courier(tokio::spawn(
-            async move { outbox.run(sender, timeout).await },
-        ))
+        Courier(tokio::spawn(async move { outbox.run(sender, timeout).await }))
     }
 
     async fn run(&self, sender: Arc<S>, timeout: Duration) {
@@ -247,7 +236,10 @@ impl<S: Sender> Outbox<S> {
             log.0.sent += 1;
             log.0.accepted += u64::from(reception.accepted());
             log.0.duplicates_sent += u64::from(queued.duplicate);
-            log.1.push(Delivery {
+            if log.1.len() == LOG_LENGTH {
+                log.1.pop_front();
+            }
+            log.1.push_back(Delivery {
                 at_ms: self.front.now(),
                 topic: sender.topic(&queued.job),
                 url: post.url,
@@ -257,13 +249,7 @@ impl<S: Sender> Outbox<S> {
             });
         }
         if let Some((due, job)) = sender.finished(queued.job, reception) {
-            self.put(
-                due,
-                Queued {
-                    job,
-                    duplicate: false,
-                },
-            );
+            self.put(due, Queued { job, duplicate: false });
         }
     }
 }
@@ -276,10 +262,7 @@ pub(crate) struct Poster {
 
 impl Poster {
     pub(crate) fn new(timeout: Duration) -> Self {
-        Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
-            timeout,
-        }
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), timeout }
     }
 
     pub(crate) async fn send(&self, post: &Post) -> Reception {

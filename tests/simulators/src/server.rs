@@ -65,12 +65,7 @@ pub(crate) struct Front {
 
 impl Front {
     pub(crate) fn new(clock: Clock, seed: u64) -> Self {
-        Self {
-            clock,
-            faults: Mutex::default(),
-            dice: Mutex::new(Dice::new(seed)),
-            log: Mutex::default(),
-        }
+        Self { clock, faults: Mutex::default(), dice: Mutex::new(Dice::new(seed)), log: Mutex::default() }
     }
 
     pub(crate) fn now(&self) -> i64 {
@@ -120,22 +115,9 @@ pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
 }
 
 impl Server {
-    pub(crate) fn start(
-        listener: TcpListener,
-        front: Arc<Front>,
-        manners: Arc<dyn Manners>,
-        router: Router,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(listener: TcpListener, front: Arc<Front>, manners: Arc<dyn Manners>, router: Router) -> io::Result<Self> {
         let port = listener.local_addr()?.port();
-        let server = Self {
-            port,
-            app: Arc::new(App {
-                front,
-                manners,
-                router,
-            }),
-            running: Mutex::new(None),
-        };
+        let server = Self { port, app: Arc::new(App { front, manners, router }), running: Mutex::new(None) };
         server.run(listener);
         Ok(server)
     }
@@ -195,15 +177,8 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
 
 async fn serve(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let (parts, body) = request.into_parts();
-    let body = http_body_util::Limited::new(body, BODY_LIMIT_BYTES)
-        .collect()
-        .await
-        .map_err(|_| Closed)?
-        .to_bytes();
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or_else(String::new, ToString::to_string);
+    let body = http_body_util::Limited::new(body, BODY_LIMIT_BYTES).collect().await.map_err(|_| Closed)?.to_bytes();
+    let target = parts.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let method = parts.method.clone();
     let write = app.manners.is_write(&method, &target, &body);
 
@@ -212,11 +187,7 @@ async fn serve(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Bod
         let fault = if faults.maintenance {
             Some(Fault::ServerError)
         } else {
-            let seen = Seen {
-                target: &target,
-                body: &body,
-                write,
-            };
+            let seen = Seen { target: &target, body: &body, write };
             faults.choose(&seen, &mut lock(&app.front.dice))
         };
         (faults.api_delay_ms, fault, faults.throttle_retry_after_s)
@@ -236,19 +207,11 @@ async fn serve(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Bod
     let answer = match fault {
         Some(Fault::DropRequest) => Err(Closed),
         Some(Fault::ServerError) => Ok(server_error(&app.front)),
-        Some(refused @ (Fault::Throttle | Fault::ErrorIn200 | Fault::RefuseCredentials)) => {
-            Ok(app.manners.refusal(refused, retry_after_s))
-        }
-        Some(Fault::LoseAnswer | Fault::TruncateBody | Fault::RepeatPage | Fault::PartialBatch)
-        | None => {
+        Some(refused @ (Fault::Throttle | Fault::ErrorIn200 | Fault::RefuseCredentials)) => Ok(app.manners.refusal(refused, retry_after_s)),
+        Some(Fault::LoseAnswer | Fault::TruncateBody | Fault::RepeatPage | Fault::PartialBatch) | None => {
             let mut request = Request::from_parts(parts, Body::from(body));
             request.extensions_mut().insert(Played(fault));
-            let response = app
-                .router
-                .clone()
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|never| match never {});
+            let response = app.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
             match fault {
                 Some(Fault::LoseAnswer) => Err(Closed),
                 Some(Fault::TruncateBody) => truncate(response).await,
@@ -256,10 +219,7 @@ async fn serve(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Bod
             }
         }
     };
-    entry.status = answer
-        .as_ref()
-        .ok()
-        .map(|response| response.status().as_u16());
+    entry.status = answer.as_ref().ok().map(|response| response.status().as_u16());
     app.front.note(entry);
     answer
 }
@@ -268,15 +228,10 @@ async fn serve(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Bod
 async fn truncate(response: Response<Body>) -> Result<Response<Body>, Closed> {
     let (mut parts, body) = response.into_parts();
     let whole = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    parts
-        .headers
-        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let half = whole.slice(..whole.len() / 2);
     let pieces: [Result<Bytes, Closed>; 2] = [Ok(half), Err(Closed)];
-    Ok(Response::from_parts(
-        parts,
-        Body::from_stream(Pieces(pieces.into_iter())),
-    ))
+    Ok(Response::from_parts(parts, Body::from_stream(Pieces(pieces.into_iter()))))
 }
 
 struct Pieces(std::array::IntoIter<Result<Bytes, Closed>, 2>);
@@ -284,10 +239,7 @@ struct Pieces(std::array::IntoIter<Result<Bytes, Closed>, 2>);
 impl futures_core::Stream for Pieces {
     type Item = Result<Bytes, Closed>;
 
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Self::Item>> {
+    fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
         std::task::Poll::Ready(self.0.next())
     }
 }
@@ -304,30 +256,19 @@ fn server_error(front: &Front) -> Response<Body> {
             _ => StatusCode::SERVICE_UNAVAILABLE,
         }
     };
-    let page =
-        format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
+    let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
     answer(status, "text/html", page.into_bytes())
 }
 
-pub(crate) fn answer(
-    status: StatusCode,
-    content_type: &'static str,
-    body: Vec<u8>,
-) -> Response<Body> {
+pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 pub(crate) fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    answer(
-        status,
-        "application/json; charset=UTF-8",
-        body.to_string().into_bytes(),
-    )
+    answer(status, "application/json; charset=UTF-8", body.to_string().into_bytes())
 }
 
 pub(crate) fn set_header(headers: &mut HeaderMap, name: &'static str, value: &str) {

@@ -18,9 +18,7 @@ pub(super) fn same(answer: &Value, expected: &Value, tolerance: Option<Decimal>)
                     Some(answer) => same(answer, expected, tolerance),
                 })
         }
-        (Value::Array(a), Value::Array(e)) => {
-            a.len() == e.len() && a.iter().zip(e).all(|(a, e)| same(a, e, tolerance))
-        }
+        (Value::Array(a), Value::Array(e)) => a.len() == e.len() && a.iter().zip(e).all(|(a, e)| same(a, e, tolerance)),
         (Value::Number(_), Value::Number(_)) | (Value::String(_), Value::String(_)) => {
             answer == expected
                 || match (decimal_of(answer), decimal_of(expected)) {

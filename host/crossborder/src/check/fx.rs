@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::input::{Input, Refusal, refuse};
-use crate::fx::{
-    self, Error, OrderLock, Policy, RateKind, customs_month_rate, spread_quote, threshold_twice,
-};
+use crate::fx::{self, Error, OrderLock, Policy, RateKind, customs_month_rate, spread_quote, threshold_twice};
 use crate::money::{Currency, Decimal, Money, RoundingMode};
 
 impl From<Error> for Refusal {
@@ -27,37 +25,18 @@ pub(super) fn answer(context: &Context, op: &str, input: Input<'_>) -> Result<Va
     match op {
         "rate_on" => {
             let (base, quote) = (input.text("base")?, input.text("quote")?);
-            let found = context.rates.rate_on(
-                base,
-                quote,
-                input.date("date")?,
-                policy(input)?,
-                age(input)?,
-            )?;
+            let found = context.rates.rate_on(base, quote, input.date("date")?, policy(input)?, age(input)?)?;
             Ok(json!({"rate": decimals(found.rate, 8)?, "rate_date": found.rate_date.to_string()}))
         }
         "convert" => convert(context, input),
         "fixed_euro" => {
             let code = input.text("ccy")?;
-            let fixed = context
-                .rules
-                .fixed_euro(code)
-                .ok_or_else(|| Error::NeverFixed {
-                    currency: code.to_owned(),
-                })?;
-            let euro = fixed.to_euro(
-                input.int("minor")?,
-                input.date("date")?,
-                input.mode("mode")?,
-            )?;
+            let fixed = context.rules.fixed_euro(code).ok_or_else(|| Error::NeverFixed { currency: code.to_owned() })?;
+            let euro = fixed.to_euro(input.int("minor")?, input.date("date")?, input.mode("mode")?)?;
             Ok(json!({"eur_minor": euro.minor()}))
         }
         "customs_month_rate" => {
-            let found = customs_month_rate(
-                &context.rates,
-                input.text("ccy")?,
-                input.date("import_date")?,
-            )?;
+            let found = customs_month_rate(&context.rates, input.text("ccy")?, input.date("import_date")?)?;
             Ok(json!({"rate": decimals(found.rate, 8)?, "rate_date": found.rate_date.to_string()}))
         }
         "threshold_twice" => twice(context, input),
@@ -89,32 +68,17 @@ fn age(input: Input<'_>) -> Result<Option<u32>, Refusal> {
 fn convert(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let from = input.object("from")?;
     let amount = from.money("minor", from.currency("ccy")?)?;
-    let (money, rate_date) = context.rates.convert(
-        amount,
-        input.currency("to")?,
-        input.date("date")?,
-        policy(input)?,
-        age(input)?,
-        input.mode("mode")?,
-    )?;
+    let (money, rate_date) =
+        context.rates.convert(amount, input.currency("to")?, input.date("date")?, policy(input)?, age(input)?, input.mode("mode")?)?;
     Ok(json!({"minor": money.minor(), "rate_date": rate_date.to_string()}))
 }
 
 fn twice(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let intrinsic = input.money("intrinsic_minor", input.currency("ccy")?)?;
     let payment = input.date("payment_date")?;
-    let threshold = context
-        .rules
-        .programs_of("eu.ioss")
-        .find_map(|p| p.number("threshold"));
+    let threshold = context.rules.programs_of("eu.ioss").find_map(|p| p.number("threshold"));
     let threshold = threshold.ok_or_else(|| refuse("no_threshold", "eu.ioss has no threshold"))?;
-    let both = threshold_twice(
-        &context.rates,
-        intrinsic,
-        threshold,
-        payment,
-        input.date("import_date")?,
-    )?;
+    let both = threshold_twice(&context.rates, intrinsic, threshold, payment, input.date("import_date")?)?;
     Ok(json!({
         "sale_eur_minor": both.sale_value.minor(),
         "sale_rate_date": both.sale_rate_date.to_string(),
@@ -130,18 +94,11 @@ fn spread(input: Input<'_>) -> Result<Value, Refusal> {
         "buy_base" => true,
         "sell_base" => false,
         other => {
-            return Err(Refusal::Malformed(format!(
-                "customer_side \"{other}\" is neither buy_base nor sell_base"
-            )));
+            return Err(Refusal::Malformed(format!("customer_side \"{other}\" is neither buy_base nor sell_base")));
         }
     };
     let markup = input.optional_decimal("markup_bps")?.unwrap_or_default();
-    let quote = spread_quote(
-        input.decimal("mid")?,
-        input.decimal("spread_bps")?,
-        markup,
-        buys,
-    )?;
+    let quote = spread_quote(input.decimal("mid")?, input.decimal("spread_bps")?, markup, buys)?;
     Ok(json!({
         "bid": quote.bid.to_string(),
         "ask": quote.ask.to_string(),
@@ -174,9 +131,7 @@ fn settlement(input: Input<'_>) -> Result<Value, Refusal> {
         input.money("charged_minor", input.currency("ccy")?)?,
         input.decimal("locked_units_per_base")?,
         input.decimal("settle_units_per_base")?,
-        input
-            .optional_decimal("conversion_fee_rate")?
-            .unwrap_or(Decimal::ZERO),
+        input.optional_decimal("conversion_fee_rate")?.unwrap_or(Decimal::ZERO),
         input.money_or_zero("remittance_fee_minor", base)?,
     )?;
     Ok(json!({

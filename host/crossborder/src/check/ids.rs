@@ -10,8 +10,7 @@ pub(super) fn answer(context: &Context, op: &str, input: Input<'_>) -> Result<Va
     if op != "validate_id" {
         return Err(Refusal::UnknownOp);
     }
-    let verdict = validate(&context.rules, input.text("scheme")?, input.text("value")?)
-        .map_err(|e| refuse("unknown_scheme", e))?;
+    let verdict = validate(&context.rules, input.text("scheme")?, input.text("value")?).map_err(|e| refuse("unknown_scheme", e))?;
     let reason = match verdict.reason {
         Reason::Ok => "ok",
         Reason::CheckDigit => "check_digit",

@@ -3,9 +3,7 @@
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use crate::money::{
-    Currency, Decimal, Error as MoneyError, Exact, Money, RoundingMode, decimal_from_text,
-};
+use crate::money::{Currency, Decimal, Error as MoneyError, Exact, Money, RoundingMode, decimal_from_text};
 
 /// Why there is no ordinary answer.
 pub(super) enum Refusal {
@@ -24,9 +22,7 @@ pub(super) fn refuse(code: &str, why: impl std::fmt::Display) -> Refusal {
 impl From<MoneyError> for Refusal {
     fn from(error: MoneyError) -> Self {
         let code = match &error {
-            MoneyError::UnknownCurrency { .. } | MoneyError::NoMinorUnit { .. } => {
-                "unknown_currency"
-            }
+            MoneyError::UnknownCurrency { .. } | MoneyError::NoMinorUnit { .. } => "unknown_currency",
             MoneyError::Withdrawn { replaced_by, .. } => {
                 let mut answer = json!({"error": "withdrawn_currency"});
                 if let Some(successor) = replaced_by {
@@ -52,9 +48,7 @@ pub(super) fn decimal_of(value: &Value) -> Option<Decimal> {
         Value::String(text) => decimal_from_text(text).ok(),
         Value::Number(number) => {
             let text = number.to_string();
-            decimal_from_text(&text)
-                .or_else(|_| Decimal::from_scientific(&text))
-                .ok()
+            decimal_from_text(&text).or_else(|_| Decimal::from_scientific(&text)).ok()
         }
         _ => None,
     }
@@ -78,12 +72,7 @@ impl<'a> Input<'a> {
     }
 
     /// `None` when absent; an error when present and wrong.
-    fn maybe<T>(
-        self,
-        key: &str,
-        read: impl Fn(&'a Value) -> Option<T>,
-        what: &str,
-    ) -> Result<Option<T>, Refusal> {
+    fn maybe<T>(self, key: &str, read: impl Fn(&'a Value) -> Option<T>, what: &str) -> Result<Option<T>, Refusal> {
         match self.get(key) {
             None => Ok(None),
             Some(value) => self.need(key, read(value), what).map(Some),
@@ -127,9 +116,7 @@ impl<'a> Input<'a> {
     }
 
     pub fn flag(self, key: &str) -> Result<bool, Refusal> {
-        Ok(self
-            .maybe(key, Value::as_bool, "true or false")?
-            .unwrap_or(false))
+        Ok(self.maybe(key, Value::as_bool, "true or false")?.unwrap_or(false))
     }
 
     pub fn list(self, key: &str) -> Result<&'a [Value], Refusal> {
@@ -138,18 +125,11 @@ impl<'a> Input<'a> {
     }
 
     pub fn objects(self, key: &str) -> Result<Vec<Input<'a>>, Refusal> {
-        self.list(key)?
-            .iter()
-            .map(|v| self.need(key, v.as_object().map(Input), "a list of objects"))
-            .collect()
+        self.list(key)?.iter().map(|v| self.need(key, v.as_object().map(Input), "a list of objects")).collect()
     }
 
     pub fn object(self, key: &str) -> Result<Input<'a>, Refusal> {
-        self.need(
-            key,
-            self.get(key).and_then(Value::as_object).map(Input),
-            "an object",
-        )
+        self.need(key, self.get(key).and_then(Value::as_object).map(Input), "an object")
     }
 
     pub fn currency(self, key: &str) -> Result<Currency, Refusal> {
@@ -176,11 +156,7 @@ impl<'a> Input<'a> {
 
     /// A value of a closed set, by its written name.
     pub fn named<T: serde::de::DeserializeOwned>(self, key: &str) -> Result<Option<T>, Refusal> {
-        self.maybe(
-            key,
-            |v| serde_json::from_value(v.clone()).ok(),
-            "one of the allowed words",
-        )
+        self.maybe(key, |v| serde_json::from_value(v.clone()).ok(), "one of the allowed words")
     }
 }
 

@@ -6,9 +6,7 @@ use super::Context;
 use super::input::{Input, Refusal, refuse};
 use crate::documents::{self, customs_form};
 use crate::gates::{self, Battery, DangerousReason, dangerous_goods};
-use crate::landed::{
-    self, Duty, Incoterm, Shipment, UnitLine, ddp_price, landed_cost, landed_units,
-};
+use crate::landed::{self, Duty, Incoterm, Shipment, UnitLine, ddp_price, landed_cost, landed_units};
 use crate::money::{Currency, Money};
 use crate::rules::{DutyBase, TaxBase};
 
@@ -27,17 +25,10 @@ fn cost(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let ccy = input.currency("ccy")?;
     let destination = input.text("destination")?;
     let row = context.rules.valuation(destination).or_else(|| {
-        let zone = context
-            .rules
-            .zone_of(destination, context.rules.last_checked())?;
+        let zone = context.rules.zone_of(destination, context.rules.last_checked())?;
         context.rules.valuation(&zone.zone)
     });
-    let unknown = || {
-        refuse(
-            "no_valuation",
-            format!("no valuation row for {destination}"),
-        )
-    };
+    let unknown = || refuse("no_valuation", format!("no valuation row for {destination}"));
     let duty_base: Option<DutyBase> = input.named("duty_base")?;
     let tax_base: Option<TaxBase> = input.named("tax_base")?;
     let mut fees = Money::zero(ccy);
@@ -85,19 +76,14 @@ fn cost(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
 }
 
 fn count(input: Input<'_>, key: &str) -> Result<u64, Refusal> {
-    u64::try_from(input.int_or(key, 0)?)
-        .map_err(|_| Refusal::Malformed(format!("{key} is negative")))
+    u64::try_from(input.int_or(key, 0)?).map_err(|_| Refusal::Malformed(format!("{key} is negative")))
 }
 
 fn units(input: Input<'_>) -> Result<Value, Refusal> {
     let ccy = input.currency("ccy")?;
     let mut lines = Vec::new();
     for line in input.objects("lines")? {
-        lines.push(UnitLine {
-            unit: line.money("unit_minor", ccy)?,
-            qty: count(line, "qty")?,
-            weight_g: count(line, "weight_g")?,
-        });
+        lines.push(UnitLine { unit: line.money("unit_minor", ccy)?, qty: count(line, "qty")?, weight_g: count(line, "weight_g")? });
     }
     let mut charges = Vec::new();
     for charge in input.objects("charges")? {
@@ -125,9 +111,7 @@ fn ddp(input: Input<'_>) -> Result<Value, Refusal> {
         input.decimal("duty_rate")?,
         input.decimal("tax_rate")?,
     )?;
-    Ok(
-        json!({"duty_minor": duty.minor(), "tax_minor": tax.minor(), "all_in_minor": all_in.minor()}),
-    )
+    Ok(json!({"duty_minor": duty.minor(), "tax_minor": tax.minor(), "all_in_minor": all_in.minor()}))
 }
 
 fn form(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {

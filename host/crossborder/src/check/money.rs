@@ -8,10 +8,7 @@ use super::Context;
 use super::input::{Input, Refusal, decimal_of, refuse};
 use crate::money::{Currency, Money};
 use crate::pricing::{self, Charm, Costs};
-use crate::tax::{
-    Document, DocumentLine, Error as TaxError, InclusiveRound, PriceMode, cash_round, document_tax,
-    split_gross,
-};
+use crate::tax::{Document, DocumentLine, Error as TaxError, InclusiveRound, PriceMode, cash_round, document_tax, split_gross};
 
 pub(super) fn answer(context: &Context, op: &str, input: Input<'_>) -> Result<Value, Refusal> {
     match op {
@@ -48,13 +45,9 @@ fn parse_money(input: Input<'_>) -> Result<Value, Refusal> {
 fn cash(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let ccy = input.currency("ccy")?;
     let total = input.money("minor", ccy)?;
-    let row = context
-        .rules
-        .cash_rounding(input.text("country")?, ccy.code());
+    let row = context.rules.cash_rounding(input.text("country")?, ccy.code());
     let (payable, difference) = match row {
-        Some(row) if input.text_or("tender", "cash")? == "cash" => {
-            cash_round(total, row, input.optional_mode("tie")?)?
-        }
+        Some(row) if input.text_or("tender", "cash")? == "cash" => cash_round(total, row, input.optional_mode("tie")?)?,
         _ => (total, Money::zero(ccy)),
     };
     Ok(json!({"payable_minor": payable.minor(), "difference_minor": difference.minor()}))
@@ -65,9 +58,7 @@ fn allocate(input: Input<'_>) -> Result<Value, Refusal> {
     let mut weights = Vec::new();
     for value in input.list("weights")? {
         let weight = decimal_of(value);
-        weights.push(
-            weight.ok_or_else(|| Refusal::Malformed(format!("weight {value} is not a number")))?,
-        );
+        weights.push(weight.ok_or_else(|| Refusal::Malformed(format!("weight {value} is not a number")))?);
     }
     let parts = total.allocate_by(&weights)?;
     let parts: Vec<i64> = parts.iter().map(Money::minor).collect();
@@ -92,11 +83,7 @@ fn document(input: Input<'_>) -> Result<Value, Refusal> {
         rates.insert(key.clone(), by_tax);
     }
     let lines = input.objects("lines")?.into_iter().map(|line| {
-        Ok(DocumentLine {
-            unit: line.decimal("unit")?,
-            qty: line.decimal("qty")?,
-            rate_key: line.text("rate_key")?.to_owned(),
-        })
+        Ok(DocumentLine { unit: line.decimal("unit")?, qty: line.decimal("qty")?, rate_key: line.text("rate_key")?.to_owned() })
     });
     let level = input.named("level")?;
     let document = Document {
@@ -113,11 +100,8 @@ fn document(input: Input<'_>) -> Result<Value, Refusal> {
     })?;
     let mut answer = json!({"tax_total_minor": tax.tax.minor(), "total_minor": tax.total.minor()});
     if document.level != crate::tax::Level::Document {
-        let by_rate: Map<String, Value> = tax
-            .by_rate
-            .iter()
-            .map(|((code, key), amount)| (format!("{code}:{key}"), json!(amount.minor())))
-            .collect();
+        let by_rate: Map<String, Value> =
+            tax.by_rate.iter().map(|((code, key), amount)| (format!("{code}:{key}"), json!(amount.minor()))).collect();
         answer["tax_by_rate_minor"] = Value::Object(by_rate);
     }
     Ok(answer)
@@ -136,12 +120,9 @@ fn charm(input: Input<'_>) -> Result<Value, Refusal> {
     let charm = Charm {
         step: input.decimal("step")?,
         ending: input.decimal("ending")?,
-        direction: direction
-            .ok_or_else(|| Refusal::Malformed("input.direction is missing".to_owned()))?,
+        direction: direction.ok_or_else(|| Refusal::Malformed("input.direction is missing".to_owned()))?,
     };
-    let price = charm
-        .apply(input.exact("value")?, input.currency("ccy")?)
-        .map_err(price_refusal)?;
+    let price = charm.apply(input.exact("value")?, input.currency("ccy")?).map_err(price_refusal)?;
     Ok(json!({"price_minor": price.minor()}))
 }
 

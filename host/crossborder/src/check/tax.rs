@@ -9,13 +9,10 @@ use crate::money::{Currency, Exact, Money, RoundingMode};
 use crate::quote::{Buyer, Channel, Decision, SaleFacts, decide};
 use crate::rules::{Calculation, UsState};
 use crate::tax::national::{
-    CnCbecChannel, CnOrder, CnPostal, TrPostal, br_remessa, ca_import, ch_import, cn_cbec,
-    cn_postal, in_tcs, jp_personal, kr_personal, mx_courier, tr_postal, us_entry, us_nexus,
-    us_sourcing,
+    CnCbecChannel, CnOrder, CnPostal, TrPostal, br_remessa, ca_import, ch_import, cn_cbec, cn_postal, in_tcs, jp_personal, kr_personal,
+    mx_courier, tr_postal, us_entry, us_nexus, us_sourcing,
 };
-use crate::tax::{
-    Error, ItemDutyRule, PlaceFacts, item_duty, jurisdiction_of, place_of_supply, rate_for,
-};
+use crate::tax::{Error, ItemDutyRule, PlaceFacts, item_duty, jurisdiction_of, place_of_supply, rate_for};
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -71,9 +68,7 @@ fn date_or_checked(context: &Context, input: Input<'_>) -> Result<Date, Refusal>
 
 fn rate_as_of(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let (jurisdiction, category) = (input.text("jurisdiction")?, input.text("category")?);
-    let found = context
-        .rules
-        .rates(jurisdiction, category, input.date("date")?);
+    let found = context.rules.rates(jurisdiction, category, input.date("date")?);
     if found.is_empty() {
         return Err(refuse("no_rate", format!("{jurisdiction} {category}")));
     }
@@ -99,9 +94,7 @@ fn place(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::Number(count)) => count.as_i64() != Some(0),
         Some(other) => {
-            return Err(Refusal::Malformed(format!(
-                "other_establishments {other} is not a list"
-            )));
+            return Err(Refusal::Malformed(format!("other_establishments {other} is not a list")));
         }
     };
     let facts = PlaceFacts {
@@ -139,11 +132,8 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         ("GB", Some("XI" | "NIR" | "GB-NIR")) => "XI",
         (country, _) => country,
     };
-    let zone = rules
-        .zone_of(ship_to, date)
-        .map_or(ship_to, |z| z.zone.as_str());
-    let in_zone =
-        |given: &str| given == zone || rules.zone_of(given, date).is_some_and(|z| z.zone == zone);
+    let zone = rules.zone_of(ship_to, date).map_or(ship_to, |z| z.zone.as_str());
+    let in_zone = |given: &str| given == zone || rules.zone_of(given, date).is_some_and(|z| z.zone == zone);
     let mut goods = Exact::ZERO;
     let mut dearest = Exact::ZERO;
     let mut kinds = Vec::new();
@@ -160,11 +150,7 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
     let extras = shipping.checked_add(insurance)?.exact();
     let registrations: Vec<String> = match input.get("seller_registrations") {
         None => Vec::new(),
-        Some(_) => input
-            .list("seller_registrations")?
-            .iter()
-            .filter_map(|v| v.as_str().map(str::to_owned))
-            .collect(),
+        Some(_) => input.list("seller_registrations")?.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
     };
     let territory = region.and_then(|r| rules.territory(ship_to, r));
     let facts = SaleFacts {
@@ -199,11 +185,7 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         Decision::Rule(rule) => rule,
         Decision::Missing(what) => {
             // A rate that cannot be found is the one fact this question cannot carry itself.
-            let failed = facts
-                .conversions
-                .borrow()
-                .iter()
-                .find_map(|c| c.2.clone().err());
+            let failed = facts.conversions.borrow().iter().find_map(|c| c.2.clone().err());
             return Err(match failed {
                 Some(error) => error.into(),
                 None => refuse("missing_fact", what.join("; ")),
@@ -224,16 +206,9 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         answer["threshold_ccy"] = json!(measure_ccy);
     }
     if rule.calculation == Calculation::SaleTax {
-        let taxable =
-            Money::from_exact_rounded(goods.add(extras)?, currency, RoundingMode::HalfUp)?;
+        let taxable = Money::from_exact_rounded(goods.add(extras)?, currency, RoundingMode::HalfUp)?;
         let jurisdiction = jurisdiction_of(rules, ship_to, region, date);
-        let rate = rate_for(
-            rules,
-            &jurisdiction,
-            input.text_or("category", "standard")?,
-            date,
-        )?
-        .total()?;
+        let rate = rate_for(rules, &jurisdiction, input.text_or("category", "standard")?, date)?.total()?;
         answer["taxable_minor"] = json!(taxable.minor());
         answer["rate"] = json!(rate.normalize().to_string());
         answer["tax_minor"] = json!(taxable.mul_rounded(rate, RoundingMode::HalfUp)?.minor());
@@ -244,18 +219,9 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
 fn per_item(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let intrinsic = input.money("intrinsic_eur_minor", ccy("EUR")?)?;
     let lines = input.objects("lines")?;
-    let codes: Vec<&str> = lines
-        .iter()
-        .map(|l| l.text("code"))
-        .collect::<Result<_, _>>()?;
+    let codes: Vec<&str> = lines.iter().map(|l| l.text("code")).collect::<Result<_, _>>()?;
     let full = input.text_or("declaration", "H7")? == "H1";
-    let duty = item_duty(
-        &context.rules,
-        input.date("date")?,
-        intrinsic.exact(),
-        full,
-        &codes,
-    )?;
+    let duty = item_duty(&context.rules, input.date("date")?, intrinsic.exact(), full, &codes)?;
     let rule = match duty.rule {
         ItemDutyRule::None => "none",
         ItemDutyRule::PerItem => "eu.item_duty",
@@ -273,9 +239,7 @@ fn cbec(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
     let order = CnOrder {
         dutiable: input.money("dutiable_minor", cny)?,
         year_to_date: input.money_or_zero("ytd_minor", cny)?,
-        consumption_rate: input
-            .optional_decimal("consumption_rate")?
-            .unwrap_or_default(),
+        consumption_rate: input.optional_decimal("consumption_rate")?.unwrap_or_default(),
         duty_rate: input.optional_decimal("duty_rate")?,
         vat_rate: input.optional_decimal("vat_rate")?,
         single_item: input.flag("single_item")?,
@@ -363,18 +327,10 @@ fn japan(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
         (Some(value), _) => (value, false),
         (None, Some(value)) => (value, input.flag("personal_use")?),
         (None, None) => {
-            return Err(Refusal::Malformed(
-                "neither retail_jpy nor customs_value_jpy is given".to_owned(),
-            ));
+            return Err(Refusal::Malformed("neither retail_jpy nor customs_value_jpy is given".to_owned()));
         }
     };
-    let tax = jp_personal(
-        &context.rules,
-        input.date("date")?,
-        Exact::from_decimal(value),
-        by_retail,
-        Money::zero(ccy("JPY")?),
-    )?;
+    let tax = jp_personal(&context.rules, input.date("date")?, Exact::from_decimal(value), by_retail, Money::zero(ccy("JPY")?))?;
     Ok(json!({
         "customs_value_jpy": tax.customs_value.to_string(),
         "exempt": tax.exempt,
@@ -474,23 +430,15 @@ fn state<'a>(context: &'a Context, code: &str) -> Result<&'a UsState, Refusal> {
 }
 
 fn nexus(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
-    let transactions = u64::try_from(input.int_or("transactions", 0)?)
-        .map_err(|_| Refusal::Malformed("input.transactions is negative".to_owned()))?;
-    let nexus = us_nexus(
-        state(context, input.text("state")?)?,
-        input.decimal("sales_usd")?,
-        transactions,
-        input.flag("inclusive")?,
-    );
+    let transactions =
+        u64::try_from(input.int_or("transactions", 0)?).map_err(|_| Refusal::Malformed("input.transactions is negative".to_owned()))?;
+    let nexus = us_nexus(state(context, input.text("state")?)?, input.decimal("sales_usd")?, transactions, input.flag("inclusive")?);
     Ok(json!({"nexus": nexus.nexus, "why": nexus.why.name()}))
 }
 
 fn sourcing(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {
-    let found = us_sourcing(
-        state(context, input.text("from_state")?)?,
-        state(context, input.text("to_state")?)?,
-        input.flag("marketplace")?,
-    );
+    let found =
+        us_sourcing(state(context, input.text("from_state")?)?, state(context, input.text("to_state")?)?, input.flag("marketplace")?);
     let mut answer = json!({"collector": found.collector, "sourced_to": found.sourced_to});
     if let Some(location) = found.location {
         answer["location"] = json!(location);

@@ -9,10 +9,7 @@ use crate::money::{Currency, Decimal, Exact, Money, RoundingMode};
 
 /// The second-last Wednesday of the month before `import_date`, whose rate customs use for the import month.
 pub fn second_last_wednesday(import_date: Date) -> Option<Date> {
-    let mut day = import_date
-        .first_of_month()
-        .checked_sub(Span::new().days(1))
-        .ok()?;
+    let mut day = import_date.first_of_month().checked_sub(Span::new().days(1)).ok()?;
     while day.weekday() != Weekday::Wednesday {
         day = day.yesterday().ok()?;
     }
@@ -20,11 +17,7 @@ pub fn second_last_wednesday(import_date: Date) -> Option<Date> {
 }
 
 /// Units of `currency` per euro for customs purposes in the month of import.
-pub fn customs_month_rate(
-    table: &RateTable,
-    currency: &str,
-    import_date: Date,
-) -> Result<Found, Error> {
+pub fn customs_month_rate(table: &RateTable, currency: &str, import_date: Date) -> Result<Found, Error> {
     let day = second_last_wednesday(import_date).ok_or(crate::money::Error::OutOfRange)?;
     table.rate_on("EUR", currency, day, Policy::LatestOnOrBefore, None)
 }
@@ -83,14 +76,10 @@ impl FixedEuro {
     /// An amount of the ended currency in euro cents.
     pub fn to_euro(&self, minor: i64, date: Date, mode: RoundingMode) -> Result<Money, Error> {
         if date < self.euro_from {
-            return Err(Error::NotFixedYet {
-                currency: self.code.clone(),
-                since: self.euro_from,
-            });
+            return Err(Error::NotFixedYet { currency: self.code.clone(), since: self.euro_from });
         }
         let euro = Currency::from_code("EUR")?;
-        let value =
-            Exact::from_minor(minor, self.exponent).div(Exact::from_decimal(self.units_per_eur))?;
+        let value = Exact::from_minor(minor, self.exponent).div(Exact::from_decimal(self.units_per_eur))?;
         Ok(Money::from_exact_rounded(value, euro, mode)?)
     }
 }

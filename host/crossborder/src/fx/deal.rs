@@ -21,28 +21,15 @@ pub struct SpreadQuote {
 
 /// A spread in basis points around `mid`, half on each side, and a markup against the customer, who buys
 /// (pays the ask) or sells (gets the bid) the base currency.
-pub fn spread_quote(
-    mid: Decimal,
-    spread_bps: Decimal,
-    markup_bps: Decimal,
-    customer_buys_base: bool,
-) -> Result<SpreadQuote, Error> {
+pub fn spread_quote(mid: Decimal, spread_bps: Decimal, markup_bps: Decimal, customer_buys_base: bool) -> Result<SpreadQuote, Error> {
     let mid = Exact::from_decimal(mid);
     let half = bps(spread_bps)?.div(Exact::from_int(2))?;
     let markup = bps(markup_bps)?;
     let bid = mid.mul(Exact::ONE.sub(half)?)?;
     let ask = mid.mul(Exact::ONE.add(half)?)?;
-    let customer = if customer_buys_base {
-        ask.mul(Exact::ONE.add(markup)?)?
-    } else {
-        bid.mul(Exact::ONE.sub(markup)?)?
-    };
+    let customer = if customer_buys_base { ask.mul(Exact::ONE.add(markup)?)? } else { bid.mul(Exact::ONE.sub(markup)?)? };
     let shown = |value: Exact| value.to_decimal(6, RoundingMode::HalfUp);
-    Ok(SpreadQuote {
-        bid: shown(bid)?,
-        ask: shown(ask)?,
-        customer_rate: shown(customer)?,
-    })
+    Ok(SpreadQuote { bid: shown(bid)?, ask: shown(ask)?, customer_rate: shown(customer)? })
 }
 
 /// The rate frozen on an order. Everything later about that order uses it.
@@ -80,17 +67,11 @@ impl OrderLock {
     /// A base price in the buyer's currency.
     pub fn present(&self, base_price: Money, mode: RoundingMode) -> Result<Presented, Error> {
         if base_price.currency() != self.base {
-            return Err(Error::Money(crate::money::Error::CurrencyMismatch {
-                left: base_price.currency(),
-                right: self.base,
-            }));
+            return Err(Error::Money(crate::money::Error::CurrencyMismatch { left: base_price.currency(), right: self.base }));
         }
         let rate = self.with_markup()?;
         let value = base_price.exact().mul(rate)?;
-        Ok(Presented {
-            price: Money::from_exact_rounded(value, self.quote, mode)?,
-            locked_rate: rate.to_decimal(8, RoundingMode::HalfUp)?,
-        })
+        Ok(Presented { price: Money::from_exact_rounded(value, self.quote, mode)?, locked_rate: rate.to_decimal(8, RoundingMode::HalfUp)? })
     }
 
     pub fn is_expired(&self, on: Date) -> bool {
@@ -110,11 +91,7 @@ pub struct Settlement {
 
 fn in_base(amount: Money, units_per_base: Decimal, base: Currency) -> Result<Money, Error> {
     let value = amount.exact().div(Exact::from_decimal(units_per_base))?;
-    Ok(Money::from_exact_rounded(
-        value,
-        base,
-        RoundingMode::HalfUp,
-    )?)
+    Ok(Money::from_exact_rounded(value, base, RoundingMode::HalfUp)?)
 }
 
 pub fn settle(
@@ -127,16 +104,8 @@ pub fn settle(
     let base = remittance_fee.currency();
     let expected = in_base(charged, locked_units_per_base, base)?;
     let gross = in_base(charged, settle_units_per_base, base)?;
-    let fees = gross
-        .mul_rounded(conversion_fee_rate, RoundingMode::HalfUp)?
-        .checked_add(remittance_fee)?;
-    Ok(Settlement {
-        expected,
-        gross,
-        fx_gain_loss: gross.checked_sub(expected)?,
-        fees,
-        net: gross.checked_sub(fees)?,
-    })
+    let fees = gross.mul_rounded(conversion_fee_rate, RoundingMode::HalfUp)?.checked_add(remittance_fee)?;
+    Ok(Settlement { expected, gross, fx_gain_loss: gross.checked_sub(expected)?, fees, net: gross.checked_sub(fees)? })
 }
 
 /// A refund in the currency charged: revenue is reversed at the lock, cash leaves at today's rate.
@@ -158,17 +127,9 @@ pub fn refund(
 ) -> Result<Refund, Error> {
     let left = charged.checked_sub(already_refunded)?;
     if left.checked_sub(refund)?.is_negative() {
-        return Err(Error::OverRefund {
-            refund: refund.to_string(),
-            left: left.to_string(),
-        });
+        return Err(Error::OverRefund { refund: refund.to_string(), left: left.to_string() });
     }
     let base_at_lock = in_base(refund, locked_units_per_base, base)?;
     let base_cash = in_base(refund, today_units_per_base, base)?;
-    Ok(Refund {
-        refund,
-        base_at_lock,
-        base_cash,
-        fx_gain_loss: base_at_lock.checked_sub(base_cash)?,
-    })
+    Ok(Refund { refund, base_at_lock, base_cash, fx_gain_loss: base_at_lock.checked_sub(base_cash)? })
 }

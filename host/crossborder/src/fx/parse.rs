@@ -11,24 +11,15 @@ use super::{Error, RateKind, RateTable};
 use crate::money::{Currency, Decimal, decimal_from_text};
 
 fn bad(line: usize, what: impl Into<String>) -> Error {
-    Error::BadFile {
-        line,
-        what: what.into(),
-    }
+    Error::BadFile { line, what: what.into() }
 }
 
 fn date(text: &str, line: usize) -> Result<Date, Error> {
-    text.parse().map_err(|_| {
-        bad(
-            line,
-            format!("\"{text}\" is not a date of the form YYYY-MM-DD"),
-        )
-    })
+    text.parse().map_err(|_| bad(line, format!("\"{text}\" is not a date of the form YYYY-MM-DD")))
 }
 
 fn rate(text: &str, line: usize) -> Result<Decimal, Error> {
-    decimal_from_text(text)
-        .map_err(|_| bad(line, format!("\"{text}\" is not a plain decimal rate")))
+    decimal_from_text(text).map_err(|_| bad(line, format!("\"{text}\" is not a plain decimal rate")))
 }
 
 impl RateTable {
@@ -61,9 +52,7 @@ impl RateTable {
                     .get(index + 1)
                     .filter(|c| !c.is_empty())
                     .ok_or_else(|| bad(number, "more values than the header has currencies"))?;
-                table
-                    .insert(day, column, rate(cell, number)?)
-                    .map_err(|e| at_line(e, number))?;
+                table.insert(day, column, rate(cell, number)?).map_err(|e| at_line(e, number))?;
             }
         }
         Ok(table)
@@ -75,14 +64,9 @@ impl RateTable {
         let mut day = None;
         let mut rest = text;
         while let Some(start) = rest.find('<') {
-            let number = text[..text.len() - rest.len() + start]
-                .lines()
-                .count()
-                .max(1);
+            let number = text[..text.len() - rest.len() + start].lines().count().max(1);
             rest = &rest[start + 1..];
-            let end = rest
-                .find('>')
-                .ok_or_else(|| bad(number, "a tag is not closed"))?;
+            let end = rest.find('>').ok_or_else(|| bad(number, "a tag is not closed"))?;
             let tag = &rest[..end];
             rest = &rest[end + 1..];
             let name = tag.split_whitespace().next().unwrap_or_default();
@@ -95,21 +79,13 @@ impl RateTable {
                 day = Some(date(time, number)?);
             }
             if let Some(currency) = attributes.get("currency") {
-                let value = attributes
-                    .get("rate")
-                    .ok_or_else(|| bad(number, format!("{currency} has no rate attribute")))?;
-                let day =
-                    day.ok_or_else(|| bad(number, "a rate comes before any time attribute"))?;
-                table
-                    .insert(day, currency, rate(value, number)?)
-                    .map_err(|e| at_line(e, number))?;
+                let value = attributes.get("rate").ok_or_else(|| bad(number, format!("{currency} has no rate attribute")))?;
+                let day = day.ok_or_else(|| bad(number, "a rate comes before any time attribute"))?;
+                table.insert(day, currency, rate(value, number)?).map_err(|e| at_line(e, number))?;
             }
         }
         if table.is_empty() {
-            return Err(bad(
-                1,
-                "no Cube with a time and rates was found: is this the ECB file?",
-            ));
+            return Err(bad(1, "no Cube with a time and rates was found: is this the ECB file?"));
         }
         Ok(table)
     }
@@ -123,8 +99,7 @@ impl RateTable {
             #[serde(borrow)]
             rates: BTreeMap<String, &'a RawValue>,
         }
-        let file: File<'_> =
-            serde_json::from_str(text).map_err(|e| bad(e.line(), e.to_string()))?;
+        let file: File<'_> = serde_json::from_str(text).map_err(|e| bad(e.line(), e.to_string()))?;
         let day = jiff::Timestamp::from_second(file.timestamp)
             .map_err(|_| bad(1, format!("timestamp {} is out of range", file.timestamp)))?
             .to_zoned(jiff::tz::TimeZone::UTC)
@@ -137,12 +112,7 @@ impl RateTable {
             }
             let value = Decimal::from_scientific(value.get())
                 .or_else(|_| decimal_from_text(value.get()))
-                .map_err(|_| {
-                    bad(
-                        1,
-                        format!("{currency}: \"{}\" is not a number", value.get()),
-                    )
-                })?;
+                .map_err(|_| bad(1, format!("{currency}: \"{}\" is not a number", value.get())))?;
             table.insert(day, currency, value)?;
         }
         Ok(table)
@@ -161,17 +131,12 @@ fn attributes(tag: &str, line: usize) -> Result<BTreeMap<&str, &str>, Error> {
     let mut found = BTreeMap::new();
     let mut rest = tag;
     while let Some(equals) = rest.find('=') {
-        let name = rest[..equals]
-            .split_whitespace()
-            .next_back()
-            .unwrap_or_default();
+        let name = rest[..equals].split_whitespace().next_back().unwrap_or_default();
         let after = rest[equals + 1..].trim_start();
         let quote = after.chars().next().filter(|c| *c == '"' || *c == '\'');
         let quote = quote.ok_or_else(|| bad(line, format!("attribute {name} has no quotes")))?;
         let value = &after[1..];
-        let end = value
-            .find(quote)
-            .ok_or_else(|| bad(line, format!("attribute {name} is not closed")))?;
+        let end = value.find(quote).ok_or_else(|| bad(line, format!("attribute {name} is not closed")))?;
         found.insert(name, &value[..end]);
         rest = &value[end + 1..];
     }
@@ -179,8 +144,9 @@ fn attributes(tag: &str, line: usize) -> Result<BTreeMap<&str, &str>, Error> {
 }
 
 impl RateTable {
-    /// The last weeks of ECB rates known when this was built: for a first start without a network.
-    pub fn embedded_recent() -> Result<Self, Error> {
-        Self::from_ecb_csv(include_str!("../../data/fx/ecb_recent.csv"))
+    /// The ECB rates known when this was built (2024 on, and a few earlier windows): for a first start without
+    /// a network.
+    pub fn embedded() -> Result<Self, Error> {
+        Self::from_ecb_csv(include_str!("../../data/fx/ecb_reference_rates.csv"))
     }
 }

@@ -81,13 +81,7 @@ fn code(text: &str) -> Option<Code> {
 impl RateTable {
     /// An empty table; rates are units per one `base`.
     pub fn new(source: &str, kind: RateKind, base: Currency) -> Self {
-        Self {
-            source: source.to_owned(),
-            kind,
-            base: code(base.code()).unwrap_or(*b"EUR"),
-            days: BTreeMap::new(),
-            columns: Vec::new(),
-        }
+        Self { source: source.to_owned(), kind, base: code(base.code()).unwrap_or(*b"EUR"), days: BTreeMap::new(), columns: Vec::new() }
     }
 
     pub fn source(&self) -> &str {
@@ -118,24 +112,16 @@ impl RateTable {
     /// Every published value, for storage: (day, currency code, units per base).
     pub fn rows(&self) -> impl Iterator<Item = (Date, &str, Decimal)> + '_ {
         self.days.iter().flat_map(|(day, row)| {
-            self.columns.iter().zip(row).filter_map(|(column, cell)| {
-                Some((*day, std::str::from_utf8(column).ok()?, (*cell)?))
-            })
+            self.columns.iter().zip(row).filter_map(|(column, cell)| Some((*day, std::str::from_utf8(column).ok()?, (*cell)?)))
         })
     }
 
     /// Adds or replaces one value. Zero and negative rates are refused: they are holes in disguise.
     pub fn insert(&mut self, day: Date, currency: &str, rate: Decimal) -> Result<(), Error> {
         let bad = |what: String| Error::BadFile { line: 0, what };
-        let column = code(currency).ok_or_else(|| {
-            bad(format!(
-                "\"{currency}\" is not a three-letter currency code"
-            ))
-        })?;
+        let column = code(currency).ok_or_else(|| bad(format!("\"{currency}\" is not a three-letter currency code")))?;
         if rate <= Decimal::ZERO {
-            return Err(bad(format!(
-                "{currency} {rate} on {day}: a rate must be above zero; leave it empty if not published"
-            )));
+            return Err(bad(format!("{currency} {rate} on {day}: a rate must be above zero; leave it empty if not published")));
         }
         let index = match self.columns.iter().position(|c| *c == column) {
             Some(index) => index,
@@ -155,10 +141,7 @@ impl RateTable {
     /// Adds every value of `other`, which must have the same base; its values win.
     pub fn merge(&mut self, other: &Self) -> Result<(), Error> {
         if other.base != self.base {
-            return Err(Error::BadFile {
-                line: 0,
-                what: "two tables with different base currencies cannot be merged".to_owned(),
-            });
+            return Err(Error::BadFile { line: 0, what: "two tables with different base currencies cannot be merged".to_owned() });
         }
         for (day, currency, rate) in other.rows() {
             self.insert(day, currency, rate)?;
@@ -178,33 +161,19 @@ impl RateTable {
     }
 
     fn no_rate(&self, currency: &str, date: Date, policy: Policy) -> Error {
-        Error::NoRate {
-            currency: currency.chars().take(8).collect(),
-            direction: policy.direction(),
-            date,
-            table: self.source.clone(),
-        }
+        Error::NoRate { currency: currency.chars().take(8).collect(), direction: policy.direction(), date, table: self.source.clone() }
     }
 
     /// Units of `quote` per unit of `base`, crossed through the table's base on the nearest publication day on
     /// which every currency involved has a value.
-    pub fn rate_on(
-        &self,
-        base: &str,
-        quote: &str,
-        date: Date,
-        policy: Policy,
-        max_age_days: Option<u32>,
-    ) -> Result<Found, Error> {
+    pub fn rate_on(&self, base: &str, quote: &str, date: Date, policy: Policy, max_age_days: Option<u32>) -> Result<Found, Error> {
         let from = self.place(base, date, policy)?;
         let to = self.place(quote, date, policy)?;
         let cell = |row: &[Option<Decimal>], place: Option<usize>| match place {
             None => Some(Decimal::ONE),
             Some(index) => row.get(index).copied().flatten(),
         };
-        let both = |(day, row): (&Date, &Vec<Option<Decimal>>)| {
-            Some((*day, cell(row, from)?, cell(row, to)?))
-        };
+        let both = |(day, row): (&Date, &Vec<Option<Decimal>>)| Some((*day, cell(row, from)?, cell(row, to)?));
         let found = match policy {
             Policy::LatestOnOrBefore => self.days.range(..=date).rev().find_map(both),
             Policy::FirstOnOrAfter => self.days.range(date..).find_map(both),
@@ -216,12 +185,7 @@ impl RateTable {
         if let Some(max_age_days) = max_age_days {
             let age_days = days_between(date, rate_date);
             if age_days > max_age_days {
-                return Err(Error::Stale {
-                    wanted: date,
-                    found: rate_date,
-                    age_days,
-                    max_age_days,
-                });
+                return Err(Error::Stale { wanted: date, found: rate_date, age_days, max_age_days });
             }
         }
         let rate = Exact::from_decimal(to_rate).div(Exact::from_decimal(from_rate))?;
@@ -246,6 +210,5 @@ impl RateTable {
 }
 
 fn days_between(a: Date, b: Date) -> u32 {
-    a.since(b)
-        .map_or(u32::MAX, |span| span.get_days().unsigned_abs())
+    a.since(b).map_or(u32::MAX, |span| span.get_days().unsigned_abs())
 }

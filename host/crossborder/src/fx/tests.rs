@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -10,10 +10,8 @@ use super::*;
 use crate::money::{Currency, Money, RoundingMode};
 
 fn specs() -> PathBuf {
-    std::env::var_os("ENTREPOT_SPECS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs"),
-        PathBuf::from,
-    )
+    std::env::var_os("ENTREPOT_SPECS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs"), PathBuf::from)
 }
 
 fn read(name: &str) -> Option<Vec<u8>> {
@@ -21,10 +19,7 @@ fn read(name: &str) -> Option<Vec<u8>> {
     match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(_) => {
-            println!(
-                "skipped: {} is not there; set ENTREPOT_SPECS",
-                path.display()
-            );
+            println!("skipped: {} is not there; set ENTREPOT_SPECS", path.display());
             None
         }
     }
@@ -33,45 +28,26 @@ fn read(name: &str) -> Option<Vec<u8>> {
 fn history() -> Option<RateTable> {
     let bytes = read("ecb/eurofxref-hist.csv.gz")?;
     let mut text = String::new();
-    flate2::read::GzDecoder::new(bytes.as_slice())
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
     Some(RateTable::from_ecb_csv(&text).unwrap())
 }
 
-const SMALL: &str =
-    "date,USD,GBP,RUB\n2026-01-02,1.10,0.85,\n2026-01-05,1.20,,\n2021-01-04,1.22,0.90,90.1\n";
+const SMALL: &str = "date,USD,GBP,RUB\n2026-01-02,1.10,0.85,\n2026-01-05,1.20,,\n2021-01-04,1.22,0.90,90.1\n";
 
 #[test]
 fn a_cross_needs_one_day_on_which_both_have_a_value() {
     let table = RateTable::from_ecb_csv(SMALL).unwrap();
-    let found = table
-        .rate_on(
-            "USD",
-            "GBP",
-            date(2026, 1, 6),
-            Policy::LatestOnOrBefore,
-            None,
-        )
-        .unwrap();
+    let found = table.rate_on("USD", "GBP", date(2026, 1, 6), Policy::LatestOnOrBefore, None).unwrap();
     assert_eq!(found.rate_date, date(2026, 1, 2));
     let after = table.rate_on("USD", "GBP", date(2026, 1, 3), Policy::FirstOnOrAfter, None);
     assert!(matches!(after, Err(Error::NoRate { .. })));
-    let stale = table.rate_on(
-        "EUR",
-        "RUB",
-        date(2026, 1, 5),
-        Policy::LatestOnOrBefore,
-        Some(30),
-    );
+    let stale = table.rate_on("EUR", "RUB", date(2026, 1, 5), Policy::LatestOnOrBefore, Some(30));
     assert!(matches!(stale, Err(Error::Stale { .. })));
 }
 
 #[test]
 fn a_zero_rate_or_a_broken_file_is_refused_with_its_line() {
-    let error = RateTable::from_ecb_csv("date,USD\n2026-01-02,0\n")
-        .unwrap_err()
-        .to_string();
+    let error = RateTable::from_ecb_csv("date,USD\n2026-01-02,0\n").unwrap_err().to_string();
     assert!(error.contains("line 2"), "{error}");
     assert!(RateTable::from_ecb_csv("date,USD\n2026-13-02,1\n").is_err());
     assert!(RateTable::from_ecb_csv("date,USD\n2026-01-02,1,2\n").is_err());
@@ -83,22 +59,13 @@ fn a_zero_rate_or_a_broken_file_is_refused_with_its_line() {
 #[test]
 fn the_xml_layouts_and_the_history_agree_where_they_overlap() {
     let Some(history) = history() else { return };
-    for name in [
-        "ecb/eurofxref-daily-2018-06-11.xml",
-        "ecb/eurofxref-hist-90d.xml",
-    ] {
+    for name in ["ecb/eurofxref-daily-2018-06-11.xml", "ecb/eurofxref-hist-90d.xml"] {
         let Some(bytes) = read(name) else { return };
         let table = RateTable::from_ecb_xml(std::str::from_utf8(&bytes).unwrap()).unwrap();
         let mut compared = 0;
         for (day, currency, rate) in table.rows() {
-            let known = history
-                .rate_on("EUR", currency, day, Policy::LatestOnOrBefore, Some(0))
-                .unwrap();
-            assert_eq!(
-                known.rate.to_decimal(10, RoundingMode::HalfUp).unwrap(),
-                rate,
-                "{day} {currency}"
-            );
+            let known = history.rate_on("EUR", currency, day, Policy::LatestOnOrBefore, Some(0)).unwrap();
+            assert_eq!(known.rate.to_decimal(10, RoundingMode::HalfUp).unwrap(), rate, "{day} {currency}");
             compared += 1;
         }
         assert!(compared > 20);
@@ -113,12 +80,8 @@ fn an_openexchangerates_file_crosses_through_its_own_base() {
     let text = std::str::from_utf8(&bytes).unwrap();
     let table = RateTable::from_openexchangerates_json(text).unwrap();
     let day = table.last_day().unwrap();
-    let there = table
-        .rate_on("EUR", "JPY", day, Policy::LatestOnOrBefore, Some(0))
-        .unwrap();
-    let back = table
-        .rate_on("JPY", "EUR", day, Policy::LatestOnOrBefore, Some(0))
-        .unwrap();
+    let there = table.rate_on("EUR", "JPY", day, Policy::LatestOnOrBefore, Some(0)).unwrap();
+    let back = table.rate_on("JPY", "EUR", day, Policy::LatestOnOrBefore, Some(0)).unwrap();
     let one = there.rate.mul(back.rate).unwrap();
     assert!(one.compare(crate::money::Exact::ONE).unwrap().is_eq());
 }
@@ -129,14 +92,9 @@ fn the_whole_history_loads_and_every_published_value_answers_on_its_day() {
     assert_eq!(table.first_day(), Some(date(1999, 1, 4)));
     let mut values = 0_u32;
     for (day, currency, rate) in table.rows() {
-        let found = table
-            .rate_on("EUR", currency, day, Policy::LatestOnOrBefore, Some(0))
-            .unwrap();
+        let found = table.rate_on("EUR", currency, day, Policy::LatestOnOrBefore, Some(0)).unwrap();
         assert_eq!(found.rate_date, day);
-        assert_eq!(
-            found.rate.to_decimal(10, RoundingMode::HalfUp).unwrap(),
-            rate
-        );
+        assert_eq!(found.rate.to_decimal(10, RoundingMode::HalfUp).unwrap(), rate);
         values += 1;
     }
     println!("{values} values");
@@ -145,18 +103,9 @@ fn the_whole_history_loads_and_every_published_value_answers_on_its_day() {
 
 #[test]
 fn the_customs_rate_day_is_a_wednesday_in_the_month_before() {
-    assert_eq!(
-        second_last_wednesday(date(2026, 11, 10)),
-        Some(date(2026, 10, 21))
-    );
-    assert_eq!(
-        second_last_wednesday(date(2026, 1, 31)),
-        Some(date(2025, 12, 24))
-    );
-    assert_eq!(
-        second_last_wednesday(date(2024, 3, 1)),
-        Some(date(2024, 2, 21))
-    );
+    assert_eq!(second_last_wednesday(date(2026, 11, 10)), Some(date(2026, 10, 21)));
+    assert_eq!(second_last_wednesday(date(2026, 1, 31)), Some(date(2025, 12, 24)));
+    assert_eq!(second_last_wednesday(date(2024, 3, 1)), Some(date(2024, 2, 21)));
 }
 
 fn small() -> RateTable {

@@ -65,12 +65,7 @@ impl Check {
             }
             Self::NlMod11OrMod97 => nl(text, &d),
             Self::AtDigitSum => {
-                let sum: u64 = d
-                    .get(..7)?
-                    .iter()
-                    .zip([1, 2, 1, 2, 1, 2, 1])
-                    .map(|(d, w)| d * w / 10 + d * w % 10)
-                    .sum();
+                let sum: u64 = d.get(..7)?.iter().zip([1, 2, 1, 2, 1, 2, 1]).map(|(d, w)| d * w / 10 + d * w % 10).sum();
                 // At most 7 x 9, so the subtraction holds.
                 Some((96 - sum) % 10 == *d.get(7)?)
             }
@@ -103,13 +98,7 @@ impl Check {
             }
             Self::InLuhn36 => in_gstin(text, &d),
             Self::JpMod9 => {
-                let sum: u64 = d
-                    .get(1..13)?
-                    .iter()
-                    .rev()
-                    .zip([1, 2].into_iter().cycle())
-                    .map(|(d, w)| d * w)
-                    .sum();
+                let sum: u64 = d.get(1..13)?.iter().rev().zip([1, 2].into_iter().cycle()).map(|(d, w)| d * w).sum();
                 Some(9 - sum % 9 == *d.first()?)
             }
             Self::BrMod11 => br(text),
@@ -142,10 +131,7 @@ impl Check {
 }
 
 fn digits(text: &str) -> Vec<u64> {
-    text.chars()
-        .filter_map(|c| c.to_digit(10))
-        .map(u64::from)
-        .collect()
+    text.chars().filter_map(|c| c.to_digit(10)).map(u64::from).collect()
 }
 
 fn number(digits: &[u64]) -> u64 {
@@ -159,19 +145,8 @@ fn weighted(digits: &[u64], weights: &[u64]) -> Option<u64> {
 }
 
 fn luhn(digits: &[u64]) -> bool {
-    let sum: u64 = digits
-        .iter()
-        .rev()
-        .enumerate()
-        .map(|(i, d)| {
-            if i % 2 == 0 {
-                *d
-            } else {
-                d * 2 / 10 + d * 2 % 10
-            }
-        })
-        .sum();
-    sum % 10 == 0
+    let sum: u64 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 0 { *d } else { d * 2 / 10 + d * 2 % 10 }).sum();
+    sum.is_multiple_of(10)
 }
 
 /// The next digit is 11 minus the weighted sum mod 11; 11 becomes 0 and 10 does not exist.
@@ -224,7 +199,7 @@ fn gb(text: &str, d: &[u64]) -> Option<bool> {
         return Some(true);
     }
     let total = weighted(d, &[8, 7, 6, 5, 4, 3, 2])? + number(d.get(7..9)?);
-    Some(total % 97 == 0 || (total + 55) % 97 == 0)
+    Some(total.is_multiple_of(97) || (total + 55).is_multiple_of(97))
 }
 
 fn in_gstin(text: &str, d: &[u64]) -> Option<bool> {
@@ -239,10 +214,7 @@ fn in_gstin(text: &str, d: &[u64]) -> Option<bool> {
 
 /// Letters count as their ASCII code minus that of `0`.
 fn br(text: &str) -> Option<bool> {
-    let values: Vec<u64> = text
-        .bytes()
-        .map(|b| u64::from(b.wrapping_sub(b'0')))
-        .collect();
+    let values: Vec<u64> = text.bytes().map(|b| u64::from(b.wrapping_sub(b'0'))).collect();
     let check = |weights: &[u64]| {
         let rest = weighted(&values, weights)? % 11;
         Some(if rest < 2 { 0 } else { 11 - rest })

@@ -6,11 +6,7 @@ use super::{Decimal, Error};
 /// Splits `total` by `weights`. Left-over units go by falling fractional part, ties to the lower index; a
 /// negative total is the mirror of the positive one; a zero weight gets zero.
 pub fn split(total: i64, weights: &[Decimal]) -> Result<Vec<i64>, Error> {
-    let scale = weights
-        .iter()
-        .map(|w| w.normalize().scale())
-        .max()
-        .unwrap_or(0);
+    let scale = weights.iter().map(|w| w.normalize().scale()).max().unwrap_or(0);
     let mut whole = Vec::with_capacity(weights.len());
     for weight in weights {
         let weight = weight.normalize();
@@ -18,21 +14,14 @@ pub fn split(total: i64, weights: &[Decimal]) -> Result<Vec<i64>, Error> {
             return Err(Error::NegativeWeight);
         }
         let factor = 10_u128.pow(scale - weight.scale());
-        let value = weight
-            .mantissa()
-            .unsigned_abs()
-            .checked_mul(factor)
-            .ok_or(Error::OutOfRange)?;
+        let value = weight.mantissa().unsigned_abs().checked_mul(factor).ok_or(Error::OutOfRange)?;
         whole.push(value);
     }
     split_whole(total, &whole)
 }
 
 pub(super) fn split_whole(total: i64, weights: &[u128]) -> Result<Vec<i64>, Error> {
-    let sum = weights
-        .iter()
-        .try_fold(0_u128, |acc, w| acc.checked_add(*w))
-        .ok_or(Error::OutOfRange)?;
+    let sum = weights.iter().try_fold(0_u128, |acc, w| acc.checked_add(*w)).ok_or(Error::OutOfRange)?;
     if sum == 0 {
         return Err(Error::ZeroWeights);
     }

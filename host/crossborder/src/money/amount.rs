@@ -55,9 +55,7 @@ impl Money {
     /// sources that promise the currency's exact form, where "1500.00" JPY is a sign of a wrong unit.
     pub fn parse_strict(text: &str, currency: Currency) -> Result<Self, Error> {
         let value = decimal_from_text(text)?;
-        let written = text
-            .split_once('.')
-            .map_or(0, |(_, fraction)| fraction.len());
+        let written = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         if written > usize::from(currency.exponent()) {
             return Err(too_many(text, currency));
         }
@@ -75,20 +73,12 @@ impl Money {
     }
 
     /// A decimal major amount, rounded to minor units by `mode`.
-    pub fn from_decimal_rounded(
-        value: Decimal,
-        currency: Currency,
-        mode: RoundingMode,
-    ) -> Result<Self, Error> {
+    pub fn from_decimal_rounded(value: Decimal, currency: Currency, mode: RoundingMode) -> Result<Self, Error> {
         Self::from_exact_rounded(Exact::from_decimal(value), currency, mode)
     }
 
     /// An exact major amount, rounded to minor units by `mode`: the one rounding point of a formula.
-    pub fn from_exact_rounded(
-        value: Exact,
-        currency: Currency,
-        mode: RoundingMode,
-    ) -> Result<Self, Error> {
+    pub fn from_exact_rounded(value: Exact, currency: Currency, mode: RoundingMode) -> Result<Self, Error> {
         let minor = value.scaled(u32::from(currency.exponent()), mode)?;
         let minor = i64::try_from(minor).map_err(|_| Error::OutOfRange)?;
         Ok(Self { minor, currency })
@@ -105,23 +95,11 @@ impl Money {
     }
 
     fn same_currency(&self, other: &Self) -> Result<(), Error> {
-        if self.currency == other.currency {
-            Ok(())
-        } else {
-            Err(Error::CurrencyMismatch {
-                left: self.currency,
-                right: other.currency,
-            })
-        }
+        if self.currency == other.currency { Ok(()) } else { Err(Error::CurrencyMismatch { left: self.currency, right: other.currency }) }
     }
 
     fn with(&self, minor: Option<i64>) -> Result<Self, Error> {
-        minor
-            .map(|minor| Self {
-                minor,
-                currency: self.currency,
-            })
-            .ok_or(Error::OutOfRange)
+        minor.map(|minor| Self { minor, currency: self.currency }).ok_or(Error::OutOfRange)
     }
 
     pub fn checked_add(&self, other: Self) -> Result<Self, Error> {
@@ -149,13 +127,8 @@ impl Money {
     }
 
     /// The sum, in `currency`; refuses any other currency among the parts.
-    pub fn sum<'a>(
-        parts: impl IntoIterator<Item = &'a Self>,
-        currency: Currency,
-    ) -> Result<Self, Error> {
-        parts
-            .into_iter()
-            .try_fold(Self::zero(currency), |total, part| total.checked_add(*part))
+    pub fn sum<'a>(parts: impl IntoIterator<Item = &'a Self>, currency: Currency) -> Result<Self, Error> {
+        parts.into_iter().try_fold(Self::zero(currency), |total, part| total.checked_add(*part))
     }
 
     /// Largest-remainder allocation: the parts add up to the amount, ties go to the lower index, a negative
@@ -171,13 +144,7 @@ impl Money {
     }
 
     fn parts(&self, minors: Vec<i64>) -> Vec<Self> {
-        minors
-            .into_iter()
-            .map(|minor| Self {
-                minor,
-                currency: self.currency,
-            })
-            .collect()
+        minors.into_iter().map(|minor| Self { minor, currency: self.currency }).collect()
     }
 
     /// The major amount with exactly the currency's decimals.
@@ -187,11 +154,7 @@ impl Money {
 }
 
 fn too_many(text: &str, currency: Currency) -> Error {
-    Error::TooManyDecimals {
-        text: text.to_owned(),
-        currency,
-        decimals: currency.exponent(),
-    }
+    Error::TooManyDecimals { text: text.to_owned(), currency, decimals: currency.exponent() }
 }
 
 impl fmt::Display for Money {

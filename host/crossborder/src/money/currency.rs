@@ -73,17 +73,11 @@ impl Currency {
     /// Looks up a code, withdrawn ones included: history needs them. Use [`Currency::parse`] for anything new.
     pub fn from_code(code: &str) -> Result<Self, Error> {
         let found = TABLE.binary_search_by(|e| e.code.cmp(code));
-        let index = found.map_err(|_| Error::UnknownCurrency {
-            code: code.chars().take(16).collect(),
-        })?;
+        let index = found.map_err(|_| Error::UnknownCurrency { code: code.chars().take(16).collect() })?;
         if TABLE[index].exponent.is_none() {
-            return Err(Error::NoMinorUnit {
-                code: code.to_owned(),
-            });
+            return Err(Error::NoMinorUnit { code: code.to_owned() });
         }
-        u16::try_from(index)
-            .map(Self)
-            .map_err(|_| Error::OutOfRange)
+        u16::try_from(index).map(Self).map_err(|_| Error::OutOfRange)
     }
 
     /// Looks up a code for use on a date: a currency withdrawn by then is refused, naming its successor.
@@ -143,10 +137,7 @@ impl Currency {
 
     /// Every currency of the table that can hold an amount, by code.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0_u16..)
-            .zip(TABLE.iter())
-            .filter(|(_, entry)| entry.exponent.is_some())
-            .map(|(index, _)| Self(index))
+        (0_u16..).zip(TABLE.iter()).filter(|(_, entry)| entry.exponent.is_some()).map(|(index, _)| Self(index))
     }
 }
 

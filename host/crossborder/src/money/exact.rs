@@ -14,15 +14,14 @@ pub struct Exact {
     den: i128,
 }
 
+// Every operation can leave the range, so the operator traits do not fit.
+#[allow(clippy::should_implement_trait)]
 impl Exact {
     pub const ZERO: Self = Self { num: 0, den: 1 };
     pub const ONE: Self = Self { num: 1, den: 1 };
 
     pub fn from_int(value: i64) -> Self {
-        Self {
-            num: i128::from(value),
-            den: 1,
-        }
+        Self { num: i128::from(value), den: 1 }
     }
 
     /// `numerator / denominator`; refuses a zero denominator.
@@ -46,56 +45,32 @@ impl Exact {
 
     /// `minor` units of a currency with `exponent` decimals, as a major amount.
     pub fn from_minor(minor: i64, exponent: u8) -> Self {
-        Self {
-            num: i128::from(minor),
-            den: 10_i128.pow(u32::from(exponent)),
-        }
+        Self { num: i128::from(minor), den: 10_i128.pow(u32::from(exponent)) }
     }
 
     fn reduced(self) -> Self {
         let divisor = gcd(self.num.unsigned_abs(), self.den.unsigned_abs());
         // The divisor divides den, a positive i128, so it fits; zero cannot occur as den > 0.
         let divisor = i128::try_from(divisor).unwrap_or(1).max(1);
-        Self {
-            num: self.num / divisor,
-            den: self.den / divisor,
-        }
+        Self { num: self.num / divisor, den: self.den / divisor }
     }
 
     /// Runs `op` on the operands as they are and, if that overflows, once more in lowest terms.
-    fn with_room(
-        self,
-        other: Self,
-        op: impl Fn(Self, Self) -> Option<Self>,
-    ) -> Result<Self, Error> {
-        op(self, other)
-            .or_else(|| op(self.reduced(), other.reduced()))
-            .ok_or(Error::OutOfRange)
+    fn with_room(self, other: Self, op: impl Fn(Self, Self) -> Option<Self>) -> Result<Self, Error> {
+        op(self, other).or_else(|| op(self.reduced(), other.reduced())).ok_or(Error::OutOfRange)
     }
 
     pub fn add(self, other: Self) -> Result<Self, Error> {
         self.with_room(other, |a, b| {
             if a.den == b.den {
-                return Some(Self {
-                    num: a.num.checked_add(b.num)?,
-                    den: a.den,
-                });
+                return Some(Self { num: a.num.checked_add(b.num)?, den: a.den });
             }
-            Some(Self {
-                num: a
-                    .num
-                    .checked_mul(b.den)?
-                    .checked_add(b.num.checked_mul(a.den)?)?,
-                den: a.den.checked_mul(b.den)?,
-            })
+            Some(Self { num: a.num.checked_mul(b.den)?.checked_add(b.num.checked_mul(a.den)?)?, den: a.den.checked_mul(b.den)? })
         })
     }
 
     pub fn neg(self) -> Self {
-        Self {
-            num: self.num.saturating_neg(),
-            den: self.den,
-        }
+        Self { num: self.num.saturating_neg(), den: self.den }
     }
 
     pub fn sub(self, other: Self) -> Result<Self, Error> {
@@ -103,24 +78,10 @@ impl Exact {
     }
 
     pub fn mul(self, other: Self) -> Result<Self, Error> {
-        self.with_room(other, |a, b| {
-            Some(Self {
-                num: a.num.checked_mul(b.num)?,
-                den: a.den.checked_mul(b.den)?,
-            })
-        })
-        .or_else(|_| {
+        self.with_room(other, |a, b| Some(Self { num: a.num.checked_mul(b.num)?, den: a.den.checked_mul(b.den)? })).or_else(|_| {
             // Cross-cancel before giving up: (a/b)(c/d) with a against d and c against b.
-            let left = Self {
-                num: self.num,
-                den: other.den,
-            }
-            .reduced();
-            let right = Self {
-                num: other.num,
-                den: self.den,
-            }
-            .reduced();
+            let left = Self { num: self.num, den: other.den }.reduced();
+            let right = Self { num: other.num, den: self.den }.reduced();
             let num = left.num.checked_mul(right.num).ok_or(Error::OutOfRange)?;
             let den = left.den.checked_mul(right.den).ok_or(Error::OutOfRange)?;
             Ok(Self { num, den })
@@ -132,15 +93,9 @@ impl Exact {
             return Err(Error::DivisionByZero);
         }
         let flipped = if other.num < 0 {
-            Self {
-                num: other.den.saturating_neg(),
-                den: other.num.checked_neg().ok_or(Error::OutOfRange)?,
-            }
+            Self { num: other.den.saturating_neg(), den: other.num.checked_neg().ok_or(Error::OutOfRange)? }
         } else {
-            Self {
-                num: other.den,
-                den: other.num,
-            }
+            Self { num: other.den, den: other.num }
         };
         self.mul(flipped)
     }
@@ -164,11 +119,7 @@ impl Exact {
         if let Some(num) = self.num.checked_mul(factor) {
             return Ok(divide(num, self.den, mode));
         }
-        let small = Self {
-            num: factor,
-            den: self.den,
-        }
-        .reduced();
+        let small = Self { num: factor, den: self.den }.reduced();
         let num = self.num.checked_mul(small.num).ok_or(Error::OutOfRange)?;
         Ok(divide(num, small.den, mode))
     }
@@ -190,9 +141,7 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
 /// Plain decimal text, `-?digits[.digits]`, exactly. Signs other than a leading minus, exponents, separators
 /// and blanks are refused: they come from another format and would be guessed at.
 pub fn decimal_from_text(text: &str) -> Result<Decimal, Error> {
-    let bad = || Error::BadNumber {
-        text: text.chars().take(40).collect(),
-    };
+    let bad = || Error::BadNumber { text: text.chars().take(40).collect() };
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match digits.split_once('.') {
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),

@@ -41,11 +41,7 @@ fn lacking(rule: &Rule, facts: &SaleFacts<'_>) -> Vec<String> {
         for (amount, limit) in amounts {
             let ccy = match &limit {
                 Limit::Fixed { ccy, .. } => ccy.clone(),
-                Limit::Program { program, .. } => facts
-                    .rules
-                    .program(program, facts.date)
-                    .map(|p| p.ccy.clone())
-                    .unwrap_or_default(),
+                Limit::Program { program, .. } => facts.rules.program(program, facts.date).map(|p| p.ccy.clone()).unwrap_or_default(),
             };
             if facts.amount(amount).is_none() {
                 missing.push(format!("the amount {}", amount.name()));
@@ -68,9 +64,7 @@ fn question(fact: Fact, ship_to: &str) -> String {
         Fact::Registrations => "the tax registrations of the seller".to_owned(),
         Fact::Mode => "the way of transport (courier, post or freight)".to_owned(),
         Fact::PersonalUse => "whether the buyer imports for personal use".to_owned(),
-        Fact::CbecChannel => {
-            "whether the parcel enters through the cross-border e-commerce channel".to_owned()
-        }
+        Fact::CbecChannel => "whether the parcel enters through the cross-border e-commerce channel".to_owned(),
         other => format!("the fact {}", other.name()),
     }
 }

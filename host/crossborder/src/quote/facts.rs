@@ -25,6 +25,9 @@ pub enum Channel {
     OwnStore,
 }
 
+/// From, to, and the rate found or why there is none.
+pub(crate) type Conversion = (String, String, Result<Found, FxError>);
+
 /// Facts of one sale on one date. Amounts are exact major units of `ccy`, without tax.
 #[derive(Debug)]
 pub(crate) struct SaleFacts<'a> {
@@ -54,8 +57,8 @@ pub(crate) struct SaleFacts<'a> {
     pub consignment_goods: Option<Exact>,
     pub dearest_item: Option<Exact>,
     pub consignment_cif: Option<Exact>,
-    /// Conversions made, kept for the trace: (from, to, rate found or why not).
-    pub conversions: RefCell<Vec<(String, String, Result<Found, FxError>)>>,
+    /// Conversions made, kept for the trace.
+    pub conversions: RefCell<Vec<Conversion>>,
 }
 
 impl SaleFacts<'_> {
@@ -68,19 +71,10 @@ impl SaleFacts<'_> {
             return Ok(value.mul(rate)?);
         }
         let mut made = self.conversions.borrow_mut();
-        let index = match made
-            .iter()
-            .position(|(from, to, _)| from == self.ccy && to == ccy)
-        {
+        let index = match made.iter().position(|(from, to, _)| from == self.ccy && to == ccy) {
             Some(index) => index,
             None => {
-                let found = self.rates.rate_on(
-                    self.ccy,
-                    ccy,
-                    self.date,
-                    Policy::LatestOnOrBefore,
-                    self.max_rate_age_days,
-                );
+                let found = self.rates.rate_on(self.ccy, ccy, self.date, Policy::LatestOnOrBefore, self.max_rate_age_days);
                 made.push((self.ccy.to_owned(), ccy.to_owned(), found));
                 made.len() - 1
             }
@@ -144,10 +138,7 @@ fn flag(value: Option<bool>, test: &mut dyn FnMut(Have<'_>) -> bool) -> Option<b
     value.map(|v| test(Have::Flag(v)))
 }
 
-fn texts<'a>(
-    values: Option<impl IntoIterator<Item = &'a str>>,
-    test: &mut dyn FnMut(Have<'_>) -> bool,
-) -> Option<bool> {
+fn texts<'a>(values: Option<impl IntoIterator<Item = &'a str>>, test: &mut dyn FnMut(Have<'_>) -> bool) -> Option<bool> {
     let mut found = false;
     for value in values? {
         found |= test(Have::Text(value));
@@ -177,10 +168,7 @@ impl Facts for SaleFacts<'_> {
             Fact::GoodsInZone => flag(self.goods_in_zone, test),
             Fact::SellerInZone => flag(self.seller_in_zone, test),
             Fact::OutsideTaxArea => flag(self.outside_tax_area, test),
-            Fact::Registrations => texts(
-                self.registrations.map(|r| r.iter().map(String::as_str)),
-                test,
-            ),
+            Fact::Registrations => texts(self.registrations.map(|r| r.iter().map(String::as_str)), test),
             Fact::Kinds => texts(self.kinds.as_ref().map(|k| k.iter().copied()), test),
             Fact::Hs => texts(self.hs.as_ref().map(|k| k.iter().copied()), test),
             Fact::Origin => texts(self.origin.as_ref().map(|k| k.iter().copied()), test),

@@ -22,6 +22,7 @@ pub(super) const FILES: &[RuleFile<'static>] = files![
     "valuation.csv",
     "us_states.csv",
     "rounding.csv",
+    "tariff.csv",
     "id_formats.json",
     "documents.json",
     "dangerous_goods.json",

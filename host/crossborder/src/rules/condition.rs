@@ -169,31 +169,17 @@ impl TryFrom<Written> for Condition {
 
     fn try_from(w: Written) -> Result<Self, String> {
         let shape = "a condition is {fact, is | one_of | starts_with}, {amount, at_most | below | at_least | above}, {not} or {any}";
-        let limits = [
-            (Test::AtMost, w.at_most),
-            (Test::Below, w.below),
-            (Test::AtLeast, w.at_least),
-            (Test::Above, w.above),
-        ];
-        let mut limits = limits
-            .into_iter()
-            .filter_map(|(test, limit)| Some((test, limit?)));
+        let limits = [(Test::AtMost, w.at_most), (Test::Below, w.below), (Test::AtLeast, w.at_least), (Test::Above, w.above)];
+        let mut limits = limits.into_iter().filter_map(|(test, limit)| Some((test, limit?)));
         match (w.fact, w.amount, w.not, w.any) {
             (Some(fact), None, None, None) => match (w.is, w.one_of, w.starts_with) {
-                (Some(value), None, None) => Ok(Self::OneOf {
-                    fact,
-                    values: vec![value],
-                }),
+                (Some(value), None, None) => Ok(Self::OneOf { fact, values: vec![value] }),
                 (None, Some(values), None) => Ok(Self::OneOf { fact, values }),
                 (None, None, Some(prefixes)) => Ok(Self::StartsWith { fact, prefixes }),
                 _ => Err(shape.to_owned()),
             },
             (None, Some(amount), None, None) => match (limits.next(), limits.next()) {
-                (Some((test, limit)), None) => Ok(Self::Compare {
-                    amount,
-                    test,
-                    limit,
-                }),
+                (Some((test, limit)), None) => Ok(Self::Compare { amount, test, limit }),
                 _ => Err(shape.to_owned()),
             },
             (None, None, Some(not), None) => Ok(Self::Not(not)),
@@ -249,20 +235,12 @@ pub trait Facts {
 impl Condition {
     pub fn holds(&self, facts: &dyn Facts) -> Truth {
         match self {
-            Self::OneOf { fact, values } => {
-                known(facts.any(*fact, &mut |have| values.iter().any(|v| v.is(have))))
-            }
-            Self::StartsWith { fact, prefixes } => {
-                known(facts.any(*fact, &mut |have| match have {
-                    Have::Text(text) => prefixes.iter().any(|p| text.starts_with(p.as_str())),
-                    Have::Flag(_) => false,
-                }))
-            }
-            Self::Compare {
-                amount,
-                test,
-                limit,
-            } => match facts.compare(*amount, limit) {
+            Self::OneOf { fact, values } => known(facts.any(*fact, &mut |have| values.iter().any(|v| v.is(have)))),
+            Self::StartsWith { fact, prefixes } => known(facts.any(*fact, &mut |have| match have {
+                Have::Text(text) => prefixes.iter().any(|p| text.starts_with(p.as_str())),
+                Have::Flag(_) => false,
+            })),
+            Self::Compare { amount, test, limit } => match facts.compare(*amount, limit) {
                 Compared::Is(ordering) if test.holds(ordering) => Truth::Yes,
                 Compared::Is(_) | Compared::NotInForce => Truth::No,
                 Compared::Unknown => Truth::Unknown,

@@ -9,15 +9,9 @@ pub enum LoadError {
     #[error("{row}: two rows hold on {from}: end the earlier one there or correct the dates")]
     Overlap { row: String, from: String },
     #[error("{row}: no row holds from {from} to {to}: close the gap inside the series")]
-    Gap {
-        row: String,
-        from: String,
-        to: String,
-    },
+    Gap { row: String, from: String, to: String },
     #[error("{row}: source \"{source_id}\" is not in sources.json: add it there or correct the id")]
     UnknownSource { row: String, source_id: String },
-    #[error(
-        "{row}: marked {verification} but names no source: name one, or mark it recalled or merchant"
-    )]
+    #[error("{row}: marked {verification} but names no source: name one, or mark it recalled or merchant")]
     NoSource { row: String, verification: String },
 }

@@ -33,27 +33,18 @@ impl RuleSet {
         let mut tax_rates: BTreeMap<String, BTreeMap<String, Vec<TaxRate>>> = BTreeMap::new();
         for rate in kept(&all.tax_rates, &keep) {
             let categories = tax_rates.entry(rate.jurisdiction.clone()).or_default();
-            categories
-                .entry(rate.category.clone())
-                .or_default()
-                .push(rate);
+            categories.entry(rate.category.clone()).or_default().push(rate);
         }
         let mut rules: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
         for rule in kept(&all.rules, &keep) {
-            rules
-                .entry(rule.jurisdiction.clone())
-                .or_default()
-                .push(rule);
+            rules.entry(rule.jurisdiction.clone()).or_default().push(rule);
         }
         for list in rules.values_mut() {
             list.sort_by(|a, b| b.priority.cmp(&a.priority).then_with(|| a.id.cmp(&b.id)));
         }
         let mut programs: BTreeMap<String, Vec<Program>> = BTreeMap::new();
         for program in kept(&all.programs, &keep) {
-            programs
-                .entry(program.series.clone())
-                .or_default()
-                .push(program);
+            programs.entry(program.series.clone()).or_default().push(program);
         }
         let by = |key: &String| key.clone();
         Self {
@@ -62,33 +53,14 @@ impl RuleSet {
             sources: all.sources.iter().map(|s| (by(&s.id), s.clone())).collect(),
             zones: kept(&all.zones, &keep),
             tax_rates,
-            territories: all
-                .territories
-                .iter()
-                .map(|t| (by(&t.code), t.clone()))
-                .collect(),
+            territories: all.territories.iter().map(|t| (by(&t.code), t.clone())).collect(),
             de_minimis: kept(&all.de_minimis, &keep),
-            valuation: all
-                .valuation
-                .iter()
-                .map(|v| (by(&v.destination), v.clone()))
-                .collect(),
-            us_states: all
-                .us_states
-                .iter()
-                .map(|s| (by(&s.state), s.clone()))
-                .collect(),
-            documents: all
-                .documents
-                .iter()
-                .map(|d| (by(&d.id), d.clone()))
-                .collect(),
+            valuation: all.valuation.iter().map(|v| (by(&v.destination), v.clone())).collect(),
+            us_states: all.us_states.iter().map(|s| (by(&s.state), s.clone())).collect(),
+            documents: all.documents.iter().map(|d| (by(&d.id), d.clone())).collect(),
             restrictions: kept(&all.restrictions, &keep),
-            rounding: all
-                .rounding
-                .iter()
-                .map(|r| (by(&r.jurisdiction), r.clone()))
-                .collect(),
+            rounding: all.rounding.iter().map(|r| (by(&r.jurisdiction), r.clone())).collect(),
+            tariff: kept(&all.tariff, &keep),
             programs,
             rules,
             all,
@@ -122,9 +94,7 @@ impl RuleSet {
 
     /// The zone a country belongs to on a date, with the country whose rates it uses.
     pub fn zone_of(&self, country: &str, date: Date) -> Option<&ZoneMember> {
-        self.zones
-            .iter()
-            .find(|z| z.country == country && z.period.holds_on(date))
+        self.zones.iter().find(|z| z.country == country && z.period.holds_on(date))
     }
 
     /// Rates of exactly this jurisdiction and category on a date, by tax name. Empty = not in the table.
@@ -162,9 +132,7 @@ impl RuleSet {
 
     /// Special territories of a country, to say what a missing region leaves open.
     pub fn territories_of(&self, country: &str) -> impl Iterator<Item = &Territory> {
-        self.territories
-            .values()
-            .filter(move |t| t.country == country)
+        self.territories.values().filter(move |t| t.country == country)
     }
 
     pub fn cash_rounding(&self, country: &str, ccy: &str) -> Option<&CashRounding> {
@@ -177,13 +145,7 @@ impl RuleSet {
     }
 
     /// The threshold row for a destination; a row naming the dispatch country or mode wins over a general one.
-    pub fn de_minimis(
-        &self,
-        destination: &str,
-        from: Option<&str>,
-        mode: Option<&str>,
-        date: Date,
-    ) -> Option<&DeMinimis> {
+    pub fn de_minimis(&self, destination: &str, from: Option<&str>, mode: Option<&str>, date: Date) -> Option<&DeMinimis> {
         self.de_minimis
             .iter()
             .filter(|r| r.destination == destination && r.period.holds_on(date))
@@ -213,14 +175,8 @@ impl RuleSet {
         rows.find(|r| r.un == un && r.packing.iter().any(|p| p == packing))
     }
 
-    pub fn restrictions(
-        &self,
-        jurisdiction: &str,
-        date: Date,
-    ) -> impl Iterator<Item = &Restriction> {
-        self.restrictions
-            .iter()
-            .filter(move |r| r.jurisdiction == jurisdiction && r.period.holds_on(date))
+    pub fn restrictions(&self, jurisdiction: &str, date: Date) -> impl Iterator<Item = &Restriction> {
+        self.restrictions.iter().filter(move |r| r.jurisdiction == jurisdiction && r.period.holds_on(date))
     }
 
     pub fn description_words(&self) -> &[String] {
@@ -229,9 +185,28 @@ impl RuleSet {
 
     /// Where and how the jurisdiction rounds tax; the row `*` is the general setting.
     pub fn rounding(&self, jurisdiction: &str) -> Option<&RoundingRule> {
-        self.rounding
-            .get(jurisdiction)
-            .or_else(|| self.rounding.get("*"))
+        self.rounding.get(jurisdiction).or_else(|| self.rounding.get("*"))
+    }
+
+    /// Duty rates for a tariff code: the rows with the longest code that the given one starts with, else, when
+    /// only leading digits are known, every row below them. A row naming the origin wins over a general one.
+    pub fn duty_rates(&self, destination: &str, hs: &str, origin: Option<&str>, date: Date) -> Vec<&Tariff> {
+        let digits: String = hs.chars().filter(char::is_ascii_digit).collect();
+        if digits.is_empty() {
+            return Vec::new();
+        }
+        let fits = |r: &&Tariff| {
+            r.destination == destination && r.period.holds_on(date) && (r.origin.is_empty() || origin == Some(r.origin.as_str()))
+        };
+        let rows: Vec<&Tariff> = self.tariff.iter().filter(fits).collect();
+        let above = rows.iter().filter(|r| digits.starts_with(&r.hs));
+        let mut found: Vec<&Tariff> = match above.map(|r| r.hs.len()).max() {
+            Some(longest) => rows.iter().filter(|r| r.hs.len() == longest && digits.starts_with(&r.hs)).copied().collect(),
+            None => rows.iter().filter(|r| r.hs.starts_with(&digits)).copied().collect(),
+        };
+        let named: Vec<String> = found.iter().filter(|r| !r.origin.is_empty()).map(|r| r.hs.clone()).collect();
+        found.retain(|r| !r.origin.is_empty() || !named.contains(&r.hs));
+        found
     }
 
     /// The programme of a series in force on a date.
@@ -241,10 +216,7 @@ impl RuleSet {
             .into_iter()
             .flatten()
             .find(|p| p.period.holds_on(date))
-            .ok_or_else(|| NotInForce {
-                series: series.to_owned(),
-                date,
-            })
+            .ok_or_else(|| NotInForce { series: series.to_owned(), date })
     }
 
     /// Every programme of a series, whatever its period.
@@ -254,11 +226,7 @@ impl RuleSet {
 
     /// Scheme rules of a jurisdiction in force on a date, highest priority first.
     pub fn rules(&self, jurisdiction: &str, date: Date) -> impl Iterator<Item = &Rule> {
-        self.rules
-            .get(jurisdiction)
-            .into_iter()
-            .flatten()
-            .filter(move |r| r.period.holds_on(date))
+        self.rules.get(jurisdiction).into_iter().flatten().filter(move |r| r.period.holds_on(date))
     }
 
     /// Jurisdictions that have scheme rules.
@@ -274,32 +242,22 @@ impl Program {
     }
 
     pub fn brackets(&self, name: &str) -> &[Bracket] {
-        self.brackets
-            .get(name)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.brackets.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub fn list_has(&self, name: &str, value: &str) -> bool {
-        self.lists
-            .get(name)
-            .is_some_and(|l| l.iter().any(|v| v == value))
+        self.lists.get(name).is_some_and(|l| l.iter().any(|v| v == value))
     }
 }
 
 /// The first bracket that reaches `value`, in the brackets' own unit.
 pub fn bracket(brackets: &[Bracket], value: Decimal) -> Option<&Bracket> {
-    brackets
-        .iter()
-        .find(|b| b.up_to.is_none_or(|to| value <= to) && b.below.is_none_or(|to| value < to))
+    brackets.iter().find(|b| b.up_to.is_none_or(|to| value <= to) && b.below.is_none_or(|to| value < to))
 }
 
 impl RuleSet {
     /// Whether a series exists but begins only after `date`.
     pub fn series_starts_after(&self, series: &str, date: Date) -> bool {
-        self.programs.get(series).is_some_and(|rows| {
-            rows.iter()
-                .all(|p| p.period.valid_from.is_some_and(|from| from > date))
-        })
+        self.programs.get(series).is_some_and(|rows| rows.iter().all(|p| p.period.valid_from.is_some_and(|from| from > date)))
     }
 }

@@ -32,13 +32,7 @@ macro_rules! dated {
             fn with(&self, period: Period, known: Known) -> Self {
                 let mut row = self.clone();
                 let old = &self.cite;
-                row.cite = cite(
-                    old.rule.clone(),
-                    period,
-                    old.verification,
-                    &old.sources.join(";"),
-                    &old.legal,
-                );
+                row.cite = cite(old.rule.clone(), period, old.verification, &old.sources.join(";"), &old.legal);
                 row.period = period;
                 row.known = known;
                 row
@@ -47,16 +41,9 @@ macro_rules! dated {
     };
 }
 
-dated!(TaxRate, |r| format!(
-    "{} {} {}",
-    r.jurisdiction, r.tax, r.category
-));
-dated!(DeMinimis, |r| format!(
-    "{} {} {}",
-    r.destination,
-    r.from.join("+"),
-    r.mode
-));
+dated!(TaxRate, |r| format!("{} {} {}", r.jurisdiction, r.tax, r.category));
+dated!(DeMinimis, |r| format!("{} {} {}", r.destination, r.from.join("+"), r.mode));
+dated!(Tariff, |r| format!("{} {} {}", r.destination, r.hs, r.origin));
 dated!(Program, |r| r.series.clone());
 dated!(Rule, |r| r.id.clone());
 dated!(Restriction, |r| r.id.clone());
@@ -69,41 +56,27 @@ fn lay<T: Dated>(base: Vec<T>, over: Vec<T>) -> Vec<T> {
         let recorded = new.known().recorded_on;
         let mut next = Vec::with_capacity(rows.len() + 2);
         for old in rows {
-            let touched = old.key() == key
-                && old.known().is_current()
-                && old.period().overlaps(&new.period());
+            let touched = old.key() == key && old.known().is_current() && old.period().overlaps(&new.period());
             if !touched {
                 next.push(old);
                 continue;
             }
             if recorded.is_some() {
-                let until = Known {
-                    retracted_on: recorded,
-                    ..old.known()
-                };
+                let until = Known { retracted_on: recorded, ..old.known() };
                 next.push(old.with(old.period(), until));
             }
-            let since = Known {
-                recorded_on: recorded.or(old.known().recorded_on),
-                retracted_on: None,
-            };
+            let since = Known { recorded_on: recorded.or(old.known().recorded_on), retracted_on: None };
             let (o, n) = (old.period(), new.period());
             if let Some(start) = n.valid_from
                 && o.valid_from.is_none_or(|from| from < start)
             {
-                let before = Period {
-                    valid_from: o.valid_from,
-                    valid_to: Some(start),
-                };
+                let before = Period { valid_from: o.valid_from, valid_to: Some(start) };
                 next.push(old.with(before, since));
             }
             if let Some(end) = n.valid_to
                 && o.valid_to.is_none_or(|to| end < to)
             {
-                let after = Period {
-                    valid_from: Some(end),
-                    valid_to: o.valid_to,
-                };
+                let after = Period { valid_from: Some(end), valid_to: o.valid_to };
                 next.push(old.with(after, since));
             }
         }
@@ -129,23 +102,18 @@ pub(super) fn over(base: Parts, over: Parts) -> Parts {
         zones: lay(base.zones, over.zones),
         tax_rates: lay(base.tax_rates, over.tax_rates),
         territories: replace(base.territories, over.territories, |t| t.code.clone()),
-        cash_rounding: replace(base.cash_rounding, over.cash_rounding, |c| {
-            c.country.clone()
-        }),
+        cash_rounding: replace(base.cash_rounding, over.cash_rounding, |c| c.country.clone()),
         fixed_euro: replace(base.fixed_euro, over.fixed_euro, |f| f.code.clone()),
         de_minimis: lay(base.de_minimis, over.de_minimis),
         valuation: replace(base.valuation, over.valuation, |v| v.destination.clone()),
         us_states: replace(base.us_states, over.us_states, |s| s.state.clone()),
-        id_formats: replace(base.id_formats, over.id_formats, |f| {
-            format!("{} {}", f.scheme, f.country)
-        }),
+        id_formats: replace(base.id_formats, over.id_formats, |f| format!("{} {}", f.scheme, f.country)),
         documents: replace(base.documents, over.documents, |d| d.id.clone()),
-        dangerous_goods: replace(base.dangerous_goods, over.dangerous_goods, |d| {
-            format!("{} {}", d.un, d.packing.join("/"))
-        }),
+        dangerous_goods: replace(base.dangerous_goods, over.dangerous_goods, |d| format!("{} {}", d.un, d.packing.join("/"))),
         restrictions: lay(base.restrictions, over.restrictions),
         description_words: words,
         rounding: replace(base.rounding, over.rounding, |r| r.jurisdiction.clone()),
+        tariff: lay(base.tariff, over.tariff),
         programs: lay(base.programs, over.programs),
         rules: lay(base.rules, over.rules),
     }

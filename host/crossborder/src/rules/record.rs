@@ -91,8 +91,7 @@ pub struct Known {
 
 impl Known {
     pub fn known_on(&self, date: Date) -> bool {
-        self.recorded_on.is_none_or(|from| from <= date)
-            && self.retracted_on.is_none_or(|to| date < to)
+        self.recorded_on.is_none_or(|from| from <= date) && self.retracted_on.is_none_or(|to| date < to)
     }
 
     /// Known to whoever asks without naming a day.
@@ -115,26 +114,9 @@ pub struct Citation {
     pub legal: String,
 }
 
-pub(super) fn cite(
-    rule: String,
-    period: Period,
-    verification: Verification,
-    sources: &str,
-    legal: &str,
-) -> Arc<Citation> {
-    let sources = sources
-        .split(';')
-        .map(str::trim)
-        .filter(|s| !s.is_empty())
-        .map(str::to_owned)
-        .collect();
-    Arc::new(Citation {
-        rule,
-        period,
-        verification,
-        sources,
-        legal: legal.to_owned(),
-    })
+pub(super) fn cite(rule: String, period: Period, verification: Verification, sources: &str, legal: &str) -> Arc<Citation> {
+    let sources = sources.split(';').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
+    Arc::new(Citation { rule, period, verification, sources, legal: legal.to_owned() })
 }
 
 /// Where a fact comes from.
@@ -151,9 +133,6 @@ pub(super) fn date_or_empty<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Da
     let text = Option::<String>::deserialize(d)?;
     match text.as_deref() {
         None | Some("") => Ok(None),
-        Some(text) => text
-            .parse()
-            .map(Some)
-            .map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a date YYYY-MM-DD"))),
+        Some(text) => text.parse().map(Some).map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a date YYYY-MM-DD"))),
     }
 }

@@ -72,6 +72,21 @@ pub struct DeMinimis {
     pub cite: Arc<Citation>,
 }
 
+/// A duty rate the merchant or a feed supplies; none is embedded.
+#[derive(Debug, Clone)]
+pub struct Tariff {
+    /// Country or zone of import.
+    pub destination: String,
+    /// Leading digits of the tariff code.
+    pub hs: String,
+    /// Country the goods were made in; empty = any.
+    pub origin: String,
+    pub rate: Decimal,
+    pub period: Period,
+    pub known: Known,
+    pub cite: Arc<Citation>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DutyBase {
     /// Goods only.
@@ -201,6 +216,8 @@ pub struct RoundingRule {
     pub mode: RoundingMode,
     /// Minor units the payable tax is rounded to; 1 = the currency's own.
     pub increment_minor: i64,
+    /// The increment is of this currency; amounts in another are not rounded to it.
+    pub increment_ccy: String,
     pub inclusive_round: crate::tax::InclusiveRound,
     pub cite: Arc<Citation>,
 }

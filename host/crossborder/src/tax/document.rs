@@ -74,12 +74,7 @@ pub fn document_tax(document: &Document) -> Result<DocumentTax, Error> {
     let mut exact: BTreeMap<(String, String), Exact> = BTreeMap::new();
     let mut rounded: BTreeMap<(String, String), Money> = BTreeMap::new();
     for line in &document.lines {
-        let rates = document
-            .rates
-            .get(&line.rate_key)
-            .ok_or_else(|| Error::UnknownRateKey {
-                key: line.rate_key.clone(),
-            })?;
+        let rates = document.rates.get(&line.rate_key).ok_or_else(|| Error::UnknownRateKey { key: line.rate_key.clone() })?;
         let unit = Exact::from_decimal(line.unit);
         let qty = Exact::from_decimal(line.qty);
         // A line is an amount of money before it is taxed.
@@ -128,29 +123,19 @@ pub fn document_tax(document: &Document) -> Result<DocumentTax, Error> {
     })
 }
 
-fn add(
-    sums: &mut BTreeMap<(String, String), Money>,
-    key: (String, String),
-    amount: Money,
-) -> Result<(), MoneyError> {
+fn add(sums: &mut BTreeMap<(String, String), Money>, key: (String, String), amount: Money) -> Result<(), MoneyError> {
     let sum = sums.entry(key).or_insert(Money::zero(amount.currency()));
     *sum = sum.checked_add(amount)?;
     Ok(())
 }
 
 /// Net and tax of a gross amount.
-pub fn split_gross(
-    gross: Money,
-    rate: Decimal,
-    round: InclusiveRound,
-    mode: RoundingMode,
-) -> Result<(Money, Money), MoneyError> {
+pub fn split_gross(gross: Money, rate: Decimal, round: InclusiveRound, mode: RoundingMode) -> Result<(Money, Money), MoneyError> {
     let rate = Exact::from_decimal(rate);
     let divisor = Exact::ONE.add(rate)?;
     match round {
         InclusiveRound::Net => {
-            let net =
-                Money::from_exact_rounded(gross.exact().div(divisor)?, gross.currency(), mode)?;
+            let net = Money::from_exact_rounded(gross.exact().div(divisor)?, gross.currency(), mode)?;
             Ok((net, gross.checked_sub(net)?))
         }
         InclusiveRound::Tax => {
@@ -163,11 +148,7 @@ pub fn split_gross(
 
 /// A payable cash total and its difference to the exact one. Only the total of a cash payment is ever rounded.
 /// `tie` is the merchant's choice at the half, over the country's own.
-pub fn cash_round(
-    total: Money,
-    row: &CashRounding,
-    tie: Option<RoundingMode>,
-) -> Result<(Money, Money), MoneyError> {
+pub fn cash_round(total: Money, row: &CashRounding, tie: Option<RoundingMode>) -> Result<(Money, Money), MoneyError> {
     let mode = tie.or(row.tie).unwrap_or_default();
     let steps = Exact::ratio(total.minor(), row.increment_minor)?.scaled(0, mode)?;
     let steps = i64::try_from(steps).map_err(|_| MoneyError::OutOfRange)?;

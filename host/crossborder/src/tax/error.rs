@@ -6,14 +6,8 @@ use crate::{fx, money, rules};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    #[error(
-        "no tax rate for {jurisdiction}, category {category}, on {date} in the tables: add a row to tax_rates.csv"
-    )]
-    NoRate {
-        jurisdiction: String,
-        category: String,
-        date: Date,
-    },
+    #[error("no tax rate for {jurisdiction}, category {category}, on {date} in the tables: add a row to tax_rates.csv")]
+    NoRate { jurisdiction: String, category: String, date: Date },
     #[error("{country} is not an EU member state on {date}")]
     NotEu { country: String, date: Date },
     #[error("lines use rate key \"{key}\", which has no rates: give it in `rates`")]

@@ -6,12 +6,11 @@ mod asia;
 mod europe;
 
 pub use americas::{
-    BrRemessa, CaImport, MxCourier, UsEntry, UsNexus, UsNexusWhy, UsRule, UsSourcing, br_remessa,
-    ca_import, mx_courier, us_entry, us_nexus, us_sourcing,
+    BrRemessa, CaImport, MxCourier, UsEntry, UsNexus, UsNexusWhy, UsRule, UsSourcing, br_remessa, ca_import, mx_courier, us_entry,
+    us_nexus, us_sourcing,
 };
 pub use asia::{
-    CnCbec, CnCbecChannel, CnOrder, CnPostal, InTcs, JpPersonal, KrPersonal, cn_cbec, cn_postal,
-    in_tcs, jp_personal, kr_personal,
+    CnCbec, CnCbecChannel, CnOrder, CnPostal, InTcs, JpPersonal, KrPersonal, cn_cbec, cn_postal, in_tcs, jp_personal, kr_personal,
 };
 pub use europe::{ChImport, TrPostal, ch_import, tr_postal};
 
@@ -20,10 +19,7 @@ use crate::money::{Currency, Decimal, Exact, Money, RoundingMode};
 use crate::rules::Program;
 
 fn number(program: &Program, what: &'static str) -> Result<Decimal, Error> {
-    program.number(what).ok_or_else(|| Error::MissingNumber {
-        program: program.id.clone(),
-        what,
-    })
+    program.number(what).ok_or_else(|| Error::MissingNumber { program: program.id.clone(), what })
 }
 
 fn exact(program: &Program, what: &'static str) -> Result<Exact, Error> {
@@ -36,10 +32,7 @@ fn in_currency_of(program: &Program, amount: Money) -> Result<(), Error> {
     if amount.currency() == wanted {
         Ok(())
     } else {
-        Err(Error::Money(crate::money::Error::CurrencyMismatch {
-            left: amount.currency(),
-            right: wanted,
-        }))
+        Err(Error::Money(crate::money::Error::CurrencyMismatch { left: amount.currency(), right: wanted }))
     }
 }
 
@@ -48,9 +41,5 @@ fn above(amount: Money, limit: Decimal) -> Result<bool, Error> {
 }
 
 fn half_up(value: Exact, currency: Currency) -> Result<Money, Error> {
-    Ok(Money::from_exact_rounded(
-        value,
-        currency,
-        RoundingMode::HalfUp,
-    )?)
+    Ok(Money::from_exact_rounded(value, currency, RoundingMode::HalfUp)?)
 }

@@ -61,15 +61,8 @@ pub struct Place {
 }
 
 pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Error> {
-    let member = |country: &str| {
-        rules
-            .zone_of(country, facts.date)
-            .filter(|z| z.zone == "EU")
-    };
-    let destination = member(&facts.ship_to).ok_or_else(|| Error::NotEu {
-        country: facts.ship_to.clone(),
-        date: facts.date,
-    })?;
+    let member = |country: &str| rules.zone_of(country, facts.date).filter(|z| z.zone == "EU");
+    let destination = member(&facts.ship_to).ok_or_else(|| Error::NotEu { country: facts.ship_to.clone(), date: facts.date })?;
     let seller = member(&facts.seller_country);
     let destination = destination.taxed_as.clone();
     let origin = seller.map(|z| z.taxed_as.clone());
@@ -82,19 +75,11 @@ pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Err
         Some(_) if facts.opted_destination => to_destination(PlaceReason::OptedForDestination),
         Some(origin) => {
             let program = rules.program("eu.oss_threshold", facts.date)?;
-            let threshold = program.number("threshold").ok_or(Error::MissingNumber {
-                program: program.id.clone(),
-                what: "threshold",
-            })?;
+            let threshold = program.number("threshold").ok_or(Error::MissingNumber { program: program.id.clone(), what: "threshold" })?;
             let threshold = Exact::from_decimal(threshold);
             // The sale that crosses the line is already taxed at destination.
             let with_this = facts.year_to_date.checked_add(facts.sale_net)?;
-            let over = |amount: Money| {
-                amount
-                    .exact()
-                    .compare(threshold)
-                    .map(std::cmp::Ordering::is_gt)
-            };
+            let over = |amount: Money| amount.exact().compare(threshold).map(std::cmp::Ordering::is_gt);
             if over(with_this)? || over(facts.previous_year)? {
                 to_destination(PlaceReason::ThresholdExceeded)
             } else {
@@ -103,28 +88,13 @@ pub fn place_of_supply(rules: &RuleSet, facts: &PlaceFacts) -> Result<Place, Err
         }
     };
     if reason == PlaceReason::IntraCommunitySupplyReverseCharge {
-        return Ok(Place {
-            taxing_country,
-            reason,
-            rate: None,
-            vat: Money::zero(facts.sale_net.currency()),
-        });
+        return Ok(Place { taxing_country, reason, rate: None, vat: Money::zero(facts.sale_net.currency()) });
     }
-    let region = facts
-        .region
-        .as_deref()
-        .filter(|_| taxing_country == destination);
+    let region = facts.region.as_deref().filter(|_| taxing_country == destination);
     let jurisdiction = jurisdiction_of(rules, &taxing_country, region, facts.date);
     let rate = rate_for(rules, &jurisdiction, &facts.category, facts.date)?;
-    let vat = facts
-        .sale_net
-        .mul_rounded(rate.total()?, RoundingMode::HalfUp)?;
-    Ok(Place {
-        taxing_country,
-        reason,
-        rate: Some(rate),
-        vat,
-    })
+    let vat = facts.sale_net.mul_rounded(rate.total()?, RoundingMode::HalfUp)?;
+    Ok(Place { taxing_country, reason, rate: Some(rate), vat })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,26 +116,13 @@ pub struct ItemDuty {
 
 /// The fixed EU duty per item of a consignment: an item is a distinct code of six digits (H7) or ten (H1).
 /// `intrinsic` is in exact euros.
-pub fn item_duty(
-    rules: &RuleSet,
-    date: Date,
-    intrinsic: Exact,
-    full_declaration: bool,
-    codes: &[&str],
-) -> Result<ItemDuty, Error> {
+pub fn item_duty(rules: &RuleSet, date: Date, intrinsic: Exact, full_declaration: bool, codes: &[&str]) -> Result<ItemDuty, Error> {
     let euro = Currency::from_code("EUR")?;
-    let tariff = ItemDuty {
-        rule: ItemDutyRule::Tariff,
-        items: 0,
-        duty: None,
-    };
+    let tariff = ItemDuty { rule: ItemDutyRule::Tariff, items: 0, duty: None };
     let relief = rules
         .programs_of("eu.item_duty")
         .find_map(|p| p.number("threshold"))
-        .ok_or(Error::MissingNumber {
-            program: "eu.item_duty".to_owned(),
-            what: "threshold",
-        })?;
+        .ok_or(Error::MissingNumber { program: "eu.item_duty".to_owned(), what: "threshold" })?;
     let relief = Exact::from_decimal(relief);
     if intrinsic.compare(relief)?.is_gt() {
         return Ok(tariff);
@@ -173,41 +130,22 @@ pub fn item_duty(
     let program = match rules.program("eu.item_duty", date) {
         Ok(program) => program,
         Err(_) if rules.series_starts_after("eu.item_duty", date) => {
-            return Ok(ItemDuty {
-                rule: ItemDutyRule::None,
-                items: 0,
-                duty: Some(Money::zero(euro)),
-            });
+            return Ok(ItemDuty { rule: ItemDutyRule::None, items: 0, duty: Some(Money::zero(euro)) });
         }
         Err(_) => return Ok(tariff),
     };
-    let number = |what: &'static str| {
-        program.number(what).ok_or_else(|| Error::MissingNumber {
-            program: program.id.clone(),
-            what,
-        })
-    };
-    let wanted = number(if full_declaration {
-        "h1_digits"
-    } else {
-        "h7_digits"
-    })?;
+    let number = |what: &'static str| program.number(what).ok_or_else(|| Error::MissingNumber { program: program.id.clone(), what });
+    let wanted = number(if full_declaration { "h1_digits" } else { "h7_digits" })?;
     let wanted = usize::try_from(wanted.mantissa()).unwrap_or(6);
     let mut distinct = BTreeSet::new();
     for code in codes {
         let digits: String = code.chars().filter(char::is_ascii_digit).collect();
         if digits.len() < wanted {
-            return Err(Error::MissingFact {
-                what: format!("{wanted} digits of the tariff code \"{code}\""),
-            });
+            return Err(Error::MissingFact { what: format!("{wanted} digits of the tariff code \"{code}\"") });
         }
         distinct.insert(digits[..wanted].to_owned());
     }
     let per_item = Money::from_decimal_exact(number("per_item")?, euro)?;
     let count = i64::try_from(distinct.len()).unwrap_or(i64::MAX);
-    Ok(ItemDuty {
-        rule: ItemDutyRule::PerItem,
-        items: distinct.len(),
-        duty: Some(per_item.checked_mul_int(count)?),
-    })
+    Ok(ItemDuty { rule: ItemDutyRule::PerItem, items: distinct.len(), duty: Some(per_item.checked_mul_int(count)?) })
 }

@@ -23,18 +23,13 @@ pub struct Applied {
 impl Applied {
     /// The taxes together, as one fraction.
     pub fn total(&self) -> Result<Decimal, Error> {
-        self.taxes
-            .iter()
-            .try_fold(Decimal::ZERO, |sum, (_, rate, _)| sum.checked_add(*rate))
-            .ok_or(Error::Money(MoneyError::OutOfRange))
+        self.taxes.iter().try_fold(Decimal::ZERO, |sum, (_, rate, _)| sum.checked_add(*rate)).ok_or(Error::Money(MoneyError::OutOfRange))
     }
 }
 
 /// The jurisdiction whose rates hold: the region's own table if it has one, else the country's.
 pub fn jurisdiction_of(rules: &RuleSet, country: &str, region: Option<&str>, date: Date) -> String {
-    let country = rules
-        .zone_of(country, date)
-        .map_or(country, |z| z.taxed_as.as_str());
+    let country = rules.zone_of(country, date).map_or(country, |z| z.taxed_as.as_str());
     if let Some(region) = region {
         let code = match rules.territory(country, region) {
             Some(territory) => territory.code.clone(),
@@ -49,31 +44,19 @@ pub fn jurisdiction_of(rules: &RuleSet, country: &str, region: Option<&str>, dat
 }
 
 /// Rates of a category in a jurisdiction on a date, else its standard rate. No row is an error, never zero.
-pub fn rate_for(
-    rules: &RuleSet,
-    jurisdiction: &str,
-    category: &str,
-    date: Date,
-) -> Result<Applied, Error> {
+pub fn rate_for(rules: &RuleSet, jurisdiction: &str, category: &str, date: Date) -> Result<Applied, Error> {
     let mut found = rules.rates(jurisdiction, category, date);
     let fell_back = found.is_empty() && category != "standard";
     if fell_back {
         found = rules.rates(jurisdiction, "standard", date);
     }
     if found.is_empty() {
-        return Err(Error::NoRate {
-            jurisdiction: jurisdiction.to_owned(),
-            category: category.to_owned(),
-            date,
-        });
+        return Err(Error::NoRate { jurisdiction: jurisdiction.to_owned(), category: category.to_owned(), date });
     }
     Ok(Applied {
         jurisdiction: jurisdiction.to_owned(),
         category: if fell_back { "standard" } else { category }.to_owned(),
-        taxes: found
-            .into_iter()
-            .map(|r| (r.tax.clone(), r.rate, Arc::clone(&r.cite)))
-            .collect(),
+        taxes: found.into_iter().map(|r| (r.tax.clone(), r.rate, Arc::clone(&r.cite))).collect(),
         fell_back,
     })
 }

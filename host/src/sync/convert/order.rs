@@ -85,7 +85,7 @@ fn exact(field: &str, amounts: wire::Amounts, same: &Same<'_>) -> Result<ExactAm
     }
     let shop = decimal(field, &amounts.shop.amount)?;
     let presented = match amounts.presented {
-        Some(m) if m != amounts.shop => Some(decimal(&format!("{field}.presented"), &m.amount)?),
+        Some(m) if (&m.amount, &m.currency) != (&amounts.shop.amount, &amounts.shop.currency) => Some(decimal(&format!("{field}.presented"), &m.amount)?),
         _ => None,
     };
     Ok(ExactAmounts { shop, presented })

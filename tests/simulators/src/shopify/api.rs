@@ -21,15 +21,15 @@ use crate::faults::Fault;
 use crate::server::{Manners, Played, json as answer, lock, set_header};
 use crate::shopify::cost::{SINGLE_QUERY_LIMIT, points};
 use crate::shopify::facts::API_VERSION;
-use crate::shopify::graph::{Ctx, Node, Thing};
-use crate::shopify::quantities::keys_of;
+use crate::shopify::graph::{Ctx, Node};
+use crate::shopify::keyed::keys_of;
 use crate::shopify::shop::Inner;
+use crate::shopify::thing::Thing;
 
 /// The part of the API this shop answers, as GraphQL SDL.
 pub const SCHEMA: &str = include_str!("schema.graphql");
 
-static PARSED: LazyLock<Option<Valid<Schema>>> =
-    LazyLock::new(|| Schema::parse_and_validate(SCHEMA, "schema.graphql").ok());
+static PARSED: LazyLock<Option<Valid<Schema>>> = LazyLock::new(|| Schema::parse_and_validate(SCHEMA, "schema.graphql").ok());
 
 pub(crate) fn router(inner: Arc<Inner>) -> Router {
     Router::new()
@@ -60,15 +60,8 @@ fn throttled(cost: &Value) -> Response<Body> {
 impl Manners for ShopifyManners {
     fn is_write(&self, _: &Method, target: &str, body: &[u8]) -> bool {
         let query = serde_json::from_slice::<Value>(body).ok();
-        let query = query
-            .as_ref()
-            .and_then(|body| body.get("query"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        target.contains("graphql")
-            && query
-                .split(['{', '(', ' ', '\n'])
-                .any(|word| word == "mutation")
+        let query = query.as_ref().and_then(|body| body.get("query")).and_then(Value::as_str).unwrap_or_default();
+        target.contains("graphql") && query.split(['{', '(', ' ', '\n']).any(|word| word == "mutation")
     }
 
     fn refusal(&self, fault: Fault, retry_after_s: Option<u32>) -> Response<Body> {
@@ -97,40 +90,20 @@ impl Manners for ShopifyManners {
 
 /// The client-credentials grant: a token for the shop the app is installed in, good for a day.
 async fn token(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
-    let as_json = headers
-        .get("content-type")
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let as_json = headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let field = |name: &str| -> String {
         if as_json {
             let value: Value = serde_json::from_slice(&body).unwrap_or_default();
-            return value
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
+            return value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         }
-        url::form_urlencoded::parse(&body)
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
+        url::form_urlencoded::parse(&body).find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
     };
-    let refuse = |error: &str, words: &str| {
-        answer(
-            StatusCode::BAD_REQUEST,
-            &json!({ "error": error, "error_description": words }),
-        )
-    };
+    let refuse = |error: &str, words: &str| answer(StatusCode::BAD_REQUEST, &json!({ "error": error, "error_description": words }));
     if field("grant_type") != "client_credentials" {
-        return refuse(
-            "unsupported_grant_type",
-            "The grant_type must be client_credentials.",
-        );
+        return refuse("unsupported_grant_type", "The grant_type must be client_credentials.");
     }
     if field("client_id") != inner.config.client_id {
-        return refuse(
-            "application_cannot_be_found",
-            "The application cannot be found.",
-        );
+        return refuse("application_cannot_be_found", "The application cannot be found.");
     }
     if field("client_secret") != inner.config.client_secret {
         return refuse("invalid_client", "The client secret is wrong.");
@@ -138,10 +111,7 @@ async fn token(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes)
     let token = format!("shpca_{}", lock(&inner.front.dice).hex(32));
     let lifetime_s = inner.config.token_lifetime_s;
     lock(&inner.tokens).insert(token.clone(), inner.front.now() + lifetime_s * 1000);
-    answer(
-        StatusCode::OK,
-        &json!({ "access_token": token, "scope": inner.config.scopes.join(","), "expires_in": lifetime_s }),
-    )
+    answer(StatusCode::OK, &json!({ "access_token": token, "scope": inner.config.scopes.join(","), "expires_in": lifetime_s }))
 }
 
 async fn graphql(
@@ -151,25 +121,16 @@ async fn graphql(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let given = headers
-        .get("x-shopify-access-token")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let given = headers.get("x-shopify-access-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let now = inner.front.now();
-    if lock(&inner.tokens)
-        .get(given)
-        .is_none_or(|until| *until <= now)
-    {
+    if lock(&inner.tokens).get(given).is_none_or(|until| *until <= now) {
         return refused_token();
     }
     if version != API_VERSION {
         return answer(StatusCode::NOT_FOUND, &json!({ "errors": "Not Found" }));
     }
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
-        return answer(
-            StatusCode::BAD_REQUEST,
-            &json!({ "errors": "Bad Request: the body is not JSON" }),
-        );
+        return answer(StatusCode::BAD_REQUEST, &json!({ "errors": "Bad Request: the body is not JSON" }));
     };
     let mut response = execute(&inner, &request, played.0, now).await;
     set_header(response.headers_mut(), "x-shopify-api-version", API_VERSION);
@@ -181,10 +142,7 @@ fn errors(found: impl IntoIterator<Item = GraphQLError>, default_code: Option<&s
     let shown = found.into_iter().map(|error| {
         let mut error = serde_json::to_value(error).unwrap_or_default();
         let message = error["message"].as_str().unwrap_or_default();
-        let message = message
-            .strip_prefix("resolver error: ")
-            .unwrap_or(message)
-            .to_owned();
+        let message = message.strip_prefix("resolver error: ").unwrap_or(message).to_owned();
         let (code, message) = match message.split_once('|') {
             Some((code, words)) => (Some(code.to_owned()), words.to_owned()),
             None => (default_code.map(str::to_owned), message),
@@ -207,10 +165,7 @@ struct Begun<'a> {
 impl<'a> Begun<'a> {
     fn new<'k>(inner: &'a Inner, keys: impl Iterator<Item = &'k String>) -> Self {
         let mut state = lock(&inner.state);
-        let keys = keys
-            .filter(|key| state.memory.begin(key))
-            .cloned()
-            .collect();
+        let keys = keys.filter(|key| state.memory.begin(key)).cloned().collect();
         Self { inner, keys }
     }
 }
@@ -227,15 +182,9 @@ impl Drop for Begun<'_> {
 async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64) -> Response<Body> {
     let ok = |body: Value| answer(StatusCode::OK, &body);
     let Some(schema) = PARSED.as_ref() else {
-        return answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &json!({ "errors": "the simulator's schema does not parse" }),
-        );
+        return answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "errors": "the simulator's schema does not parse" }));
     };
-    let query = request
-        .get("query")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let query = request.get("query").and_then(Value::as_str).unwrap_or_default();
     let document = match ExecutableDocument::parse_and_validate(schema, query, "query") {
         Ok(document) => document,
         Err(wrong) => {
@@ -247,37 +196,24 @@ async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64)
     let operation = match document.operations.get(name) {
         Ok(operation) => operation,
         Err(wrong) => {
-            return ok(
-                json!({ "errors": errors([wrong.to_graphql_error(&document.sources)], None) }),
-            );
+            return ok(json!({ "errors": errors([wrong.to_graphql_error(&document.sources)], None) }));
         }
     };
-    let given: JsonMap = serde_json::from_value(
-        request
-            .get("variables")
-            .filter(|given| given.is_object())
-            .cloned()
-            .unwrap_or(json!({})),
-    )
-    .unwrap_or_default();
-    let variables =
-        match apollo_compiler::request::coerce_variable_values(schema, operation, &given) {
-            Ok(variables) => variables,
-            Err(wrong) => {
-                let found = [wrong.to_graphql_error(&document.sources)];
-                return ok(json!({ "errors": errors(found, Some("INVALID_VARIABLE")) }));
-            }
-        };
+    let given: JsonMap = serde_json::from_value(request.get("variables").filter(|given| given.is_object()).cloned().unwrap_or(json!({})))
+        .unwrap_or_default();
+    let variables = match apollo_compiler::request::coerce_variable_values(schema, operation, &given) {
+        Ok(variables) => variables,
+        Err(wrong) => {
+            let found = [wrong.to_graphql_error(&document.sources)];
+            return ok(json!({ "errors": errors(found, Some("INVALID_VARIABLE")) }));
+        }
+    };
     let plain_variables = serde_json::to_value(&*variables).unwrap_or_default();
     let requested = points(&document, &operation.selection_set, &plain_variables, None);
     if requested > SINGLE_QUERY_LIMIT {
-        let message = format!(
-            "Query cost is {requested}, which exceeds the single query max cost limit ({SINGLE_QUERY_LIMIT})."
-        );
-        return ok(
-            json!({ "errors": [{ "message": message, "extensions": { "code": "MAX_COST_EXCEEDED",
-            "cost": requested, "maxCost": SINGLE_QUERY_LIMIT } }] }),
-        );
+        let message = format!("Query cost is {requested}, which exceeds the single query max cost limit ({SINGLE_QUERY_LIMIT}).");
+        return ok(json!({ "errors": [{ "message": message, "extensions": { "code": "MAX_COST_EXCEEDED",
+            "cost": requested, "maxCost": SINGLE_QUERY_LIMIT } }] }));
     }
     if !lock(&inner.bucket).take(requested, now) {
         return throttled(&lock(&inner.bucket).status(requested, None, now));
@@ -289,26 +225,9 @@ async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64)
         tokio::time::sleep(Duration::from_millis(hold_ms)).await;
     }
     let (body, mut shown, warnings) = {
-        let ctx = Ctx {
-            inner,
-            now,
-            keys: &keys,
-            begun: &begun.keys,
-            fault,
-            warnings: RefCell::default(),
-        };
-        let root = Node::root(
-            &ctx,
-            if operation.is_mutation() {
-                Thing::Mutation
-            } else {
-                Thing::Query
-            },
-        );
-        let executed = Execution::new(schema, &document)
-            .operation(operation)
-            .coerced_variable_values(&variables)
-            .execute_sync(&root);
+        let ctx = Ctx { inner, now, keys: &keys, begun: &begun.keys, fault, warnings: RefCell::default() };
+        let root = Node::root(&ctx, if operation.is_mutation() { Thing::Mutation } else { Thing::Query });
+        let executed = Execution::new(schema, &document).operation(operation).coerced_variable_values(&variables).execute_sync(&root);
         match executed {
             Ok(executed) => {
                 let data = serde_json::to_value(&executed.data).unwrap_or_default();
@@ -322,13 +241,7 @@ async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64)
     };
     drop(begun);
     inner.change(|_, _| ());
-    let actual = points(
-        &document,
-        &operation.selection_set,
-        &plain_variables,
-        Some(&body),
-    )
-    .min(requested);
+    let actual = points(&document, &operation.selection_set, &plain_variables, Some(&body)).min(requested);
     lock(&inner.bucket).give_back(requested - actual);
     let mut response = json!({
         "data": body, "extensions": { "cost": lock(&inner.bucket).status(requested, Some(actual), now) },

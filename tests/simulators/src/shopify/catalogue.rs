@@ -161,9 +161,7 @@ impl Basket {
 /// Why the shop's own checkout or admin refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShopifyRefused {
-    #[error(
-        "the shop has {left} of {sku}, {wanted} were wanted; ask for oversell() to sell it anyway"
-    )]
+    #[error("the shop has {left} of {sku}, {wanted} were wanted; ask for oversell() to sell it anyway")]
     OutOfStock { sku: String, wanted: i64, left: i64 },
     #[error("the shop has no variant with SKU {0}; add it first")]
     NoSuchSku(String),

@@ -14,43 +14,25 @@ pub(crate) const SINGLE_QUERY_LIMIT: i64 = 1000;
 const MUTATION: i64 = 10;
 
 /// Points of a selection. With `data`, lists count the rows they returned instead of the rows asked for.
-pub(crate) fn points(
-    document: &ExecutableDocument,
-    selection: &SelectionSet,
-    variables: &Value,
-    data: Option<&Value>,
-) -> i64 {
+pub(crate) fn points(document: &ExecutableDocument, selection: &SelectionSet, variables: &Value, data: Option<&Value>) -> i64 {
     let mut sum = 0;
     for choice in &selection.selections {
         sum += match choice {
             Selection::Field(field) => {
-                let below = data.map(|data| {
-                    data.get(field.response_key().as_str())
-                        .unwrap_or(&Value::Null)
-                });
+                let below = data.map(|data| data.get(field.response_key().as_str()).unwrap_or(&Value::Null));
                 field_points(document, field, variables, below, selection.ty.as_str())
             }
             Selection::FragmentSpread(spread) => document
                 .fragments
                 .get(&spread.fragment_name)
-                .map_or(0, |fragment| {
-                    points(document, &fragment.selection_set, variables, data)
-                }),
-            Selection::InlineFragment(inline) => {
-                points(document, &inline.selection_set, variables, data)
-            }
+                .map_or(0, |fragment| points(document, &fragment.selection_set, variables, data)),
+            Selection::InlineFragment(inline) => points(document, &inline.selection_set, variables, data),
         };
     }
     sum
 }
 
-fn field_points(
-    document: &ExecutableDocument,
-    field: &Field,
-    variables: &Value,
-    data: Option<&Value>,
-    parent: &str,
-) -> i64 {
+fn field_points(document: &ExecutableDocument, field: &Field, variables: &Value, data: Option<&Value>, parent: &str) -> i64 {
     let named = field.ty().inner_named_type().as_str();
     if field.selection_set.selections.is_empty() {
         return if parent == "Mutation" { MUTATION } else { 0 };
@@ -70,11 +52,7 @@ fn field_points(
     }
     if named.ends_with("Connection") {
         let size = asked(field, variables);
-        return if data.is_some() {
-            2 + below
-        } else {
-            2 + size * below.max(1)
-        };
+        return if data.is_some() { 2 + below } else { 2 + size * below.max(1) };
     }
     match named {
         "PageInfo" => 0,
@@ -87,12 +65,10 @@ fn field_points(
 fn asked(field: &Field, variables: &Value) -> i64 {
     ["first", "last"]
         .into_iter()
-        .find_map(
-            |name| match field.specified_argument_by_name(name)?.as_ref() {
-                Literal::Variable(variable) => variables.get(variable.as_str())?.as_i64(),
-                literal => literal.to_i32().map(i64::from),
-            },
-        )
+        .find_map(|name| match field.specified_argument_by_name(name)?.as_ref() {
+            Literal::Variable(variable) => variables.get(variable.as_str())?.as_i64(),
+            literal => literal.to_i32().map(i64::from),
+        })
         .unwrap_or(1)
 }
 
@@ -106,12 +82,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) fn new(maximum: i64, restore_rate: i64, now: i64) -> Self {
-        Self {
-            maximum,
-            restore_rate,
-            left: maximum * 1000,
-            at: now,
-        }
+        Self { maximum, restore_rate, left: maximum * 1000, at: now }
     }
 
     fn restore(&mut self, now: i64) {

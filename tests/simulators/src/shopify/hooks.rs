@@ -11,9 +11,7 @@ use crate::shopify::state::State;
 use crate::sign::signature;
 
 /// Waits before the second to the ninth try; four hours in all.
-const RETRY_WAITS_MS: [i64; 8] = [
-    10_000, 30_000, 120_000, 300_000, 900_000, 2_400_000, 3_600_000, 7_040_000,
-];
+const RETRY_WAITS_MS: [i64; 8] = [10_000, 30_000, 120_000, 300_000, 900_000, 2_400_000, 3_600_000, 7_040_000];
 
 #[derive(Clone)]
 pub(crate) struct Job {
@@ -71,11 +69,7 @@ impl Sender for Messenger {
             ("X-Shopify-Event-Id", job.event_id.clone()),
             ("X-Shopify-Triggered-At", zulu(job.triggered_at)),
         ];
-        Some(Post {
-            url: uri,
-            headers,
-            body: job.body.to_vec(),
-        })
+        Some(Post { url: uri, headers, body: job.body.to_vec() })
     }
 
     fn finished(&self, mut job: Job, reception: Reception) -> Option<(i64, Job)> {
@@ -87,9 +81,7 @@ impl Sender for Messenger {
         }
         job.tries += 1;
         // Counted per delivery: one bad minute with many orders is not many failures of one webhook.
-        subscription.failures = subscription
-            .failures
-            .max(u32::try_from(job.tries).unwrap_or(u32::MAX));
+        subscription.failures = subscription.failures.max(u32::try_from(job.tries).unwrap_or(u32::MAX));
         match RETRY_WAITS_MS.get(job.tries - 1) {
             Some(wait) => Some((self.front.now() + wait, job)),
             None => {

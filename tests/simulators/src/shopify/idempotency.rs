@@ -8,8 +8,8 @@ const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Took effect; the group of changes it made, if there were any.
-    Adjusted(Option<i64>),
+    /// Took effect; the number of what it made, if it made anything.
+    Done(Option<i64>),
     Failed,
 }
 
@@ -47,10 +47,7 @@ impl Memory {
     pub(crate) fn judge(&mut self, key: &str, fingerprint: &str, begun: bool, now: i64) -> Verdict {
         self.settled.retain(|_, known| known.at + KEPT_MS > now);
         if !begun {
-            return Verdict::Refuse(
-                "IDEMPOTENCY_CONCURRENT_REQUEST",
-                "This request is currently in progress, please try again.",
-            );
+            return Verdict::Refuse("IDEMPOTENCY_CONCURRENT_REQUEST", "This request is currently in progress, please try again.");
         }
         match self.settled.get(key) {
             None => Verdict::Run,
@@ -58,14 +55,8 @@ impl Memory {
                 "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
                 "The same idempotency key cannot be used with different operation parameters.",
             ),
-            Some(Remembered {
-                outcome: Outcome::Adjusted(group),
-                ..
-            }) => Verdict::Replay(*group),
-            Some(Remembered {
-                outcome: Outcome::Failed,
-                ..
-            }) => Verdict::Refuse(
+            Some(Remembered { outcome: Outcome::Done(made), .. }) => Verdict::Replay(*made),
+            Some(Remembered { outcome: Outcome::Failed, .. }) => Verdict::Refuse(
                 "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
                 "A previous request with this idempotency key failed. Retry with a new idempotency key.",
             ),
@@ -73,13 +64,6 @@ impl Memory {
     }
 
     pub(crate) fn settle(&mut self, key: &str, fingerprint: String, outcome: Outcome, now: i64) {
-        self.settled.insert(
-            key.to_owned(),
-            Remembered {
-                fingerprint,
-                at: now,
-                outcome,
-            },
-        );
+        self.settled.insert(key.to_owned(), Remembered { fingerprint, at: now, outcome });
     }
 }

@@ -4,11 +4,12 @@ use apollo_compiler::resolvers::FieldError;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
+use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::model::{Order, Variant};
 use crate::shopify::page::{Row, page};
 use crate::shopify::search::{Facet, Search};
 use crate::shopify::state::State;
+use crate::shopify::thing::Thing;
 
 fn text<'a>(args: &'a Value, name: &str) -> &'a str {
     args.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -29,17 +30,13 @@ pub(crate) fn query(ctx: &Ctx<'_>, field: &str, args: &Value) -> Result<Slot, Fi
     };
     match field {
         "shop" => Ok(Slot::One(Thing::Shop)),
+        // Whatever was started is done by the time anybody asks.
+        "job" => Ok(Slot::Value(json!({ "id": text(args, "id"), "done": true }))),
         "currentAppInstallation" => Ok(Slot::One(Thing::Installation)),
         "node" => Ok(ctx.read(|state| Slot::maybe(Thing::find(state, text(args, "id"))))),
         "nodes" => {
-            let ids = args
-                .get("ids")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
-            let found = |id: &Value| {
-                ctx.read(|state| Slot::maybe(Thing::find(state, id.as_str().unwrap_or_default())))
-            };
+            let ids = args.get("ids").and_then(Value::as_array).cloned().unwrap_or_default();
+            let found = |id: &Value| ctx.read(|state| Slot::maybe(Thing::find(state, id.as_str().unwrap_or_default())));
             Ok(Slot::Many(ids.iter().map(found).collect()))
         }
         "order" => by_id("Order"),
@@ -47,9 +44,7 @@ pub(crate) fn query(ctx: &Ctx<'_>, field: &str, args: &Value) -> Result<Slot, Fi
         "productVariant" => by_id("ProductVariant"),
         "inventoryItem" => by_id("InventoryItem"),
         "inventoryLevel" => by_id("InventoryLevel"),
-        "location" if args.get("id").is_none_or(Value::is_null) => {
-            Ok(ctx.read(|state| Slot::One(Thing::Location(state.first_location()))))
-        }
+        "location" if args.get("id").is_none_or(Value::is_null) => Ok(ctx.read(|state| Slot::One(Thing::Location(state.first_location())))),
         "location" => by_id("Location"),
         "fulfillmentOrder" => by_id("FulfillmentOrder"),
         "fulfillment" => by_id("Fulfillment"),
@@ -57,21 +52,11 @@ pub(crate) fn query(ctx: &Ctx<'_>, field: &str, args: &Value) -> Result<Slot, Fi
         "return" => by_id("Return"),
         "webhookSubscription" => by_id("WebhookSubscription"),
         "ordersCount" | "productsCount" => {
-            let list = if field == "ordersCount" {
-                "orders"
-            } else {
-                "products"
-            };
+            let list = if field == "ordersCount" { "orders" } else { "products" };
             let count = rows(ctx, list, args)?.len();
             let limit = args.get("limit").and_then(Value::as_u64).unwrap_or(10_000);
-            let precision = if count as u64 > limit {
-                "AT_LEAST"
-            } else {
-                "EXACT"
-            };
-            Ok(Slot::Value(
-                json!({ "count": (count as u64).min(limit), "precision": precision }),
-            ))
+            let precision = if count as u64 > limit { "AT_LEAST" } else { "EXACT" };
+            Ok(Slot::Value(json!({ "count": (count as u64).min(limit), "precision": precision })))
         }
         list => {
             let stuck = ctx.fault == Some(Fault::RepeatPage);
@@ -85,10 +70,7 @@ fn rows(ctx: &Ctx<'_>, list: &str, args: &Value) -> Result<Vec<Row>, FieldError>
     let query = text(args, "query");
     let search = Search::parse(query);
     let known = known_fields(list);
-    for field in search
-        .fields()
-        .filter(|field| !known.contains(field) && *field != "default")
-    {
+    for field in search.fields().filter(|field| !known.contains(field) && *field != "default") {
         ctx.warnings.borrow_mut().push(json!({
             "path": [list], "query": query, "parsed": {},
             "warnings": [{ "field": field, "message": "Invalid search field for this query.", "code": "invalid_field" }],
@@ -123,28 +105,10 @@ fn known_fields(list: &str) -> &'static [&'static str] {
             "sku",
             "tag",
             "customer_id",
+            "return_status",
         ],
-        "products" => &[
-            "id",
-            "created_at",
-            "updated_at",
-            "status",
-            "title",
-            "vendor",
-            "handle",
-            "sku",
-            "barcode",
-            "tag",
-        ],
-        "productVariants" => &[
-            "id",
-            "sku",
-            "barcode",
-            "product_id",
-            "updated_at",
-            "title",
-            "product_status",
-        ],
+        "products" => &["id", "created_at", "updated_at", "status", "title", "vendor", "handle", "sku", "barcode", "tag"],
+        "productVariants" => &["id", "sku", "barcode", "product_id", "updated_at", "title", "product_status"],
         "inventoryItems" => &["id", "sku", "created_at", "updated_at"],
         "locations" => &["id", "name", "created_at", "active"],
         "fulfillmentOrders" => &["id", "status", "updated_at", "assigned_location_id"],
@@ -164,8 +128,7 @@ fn order_facet(order: &Order, field: &str) -> Option<Facet> {
         (None, Some(_)) => &["closed"],
         (None, None) => &["open", "not_closed"],
     };
-    let several =
-        |texts: &[&str]| Facet::Several(texts.iter().map(|text| (*text).to_owned()).collect());
+    let several = |texts: &[&str]| Facet::Several(texts.iter().map(|text| (*text).to_owned()).collect());
     Some(match field {
         "id" => Facet::Number(order.id),
         "customer_id" => Facet::Number(order.customer),
@@ -176,24 +139,17 @@ fn order_facet(order: &Order, field: &str) -> Option<Facet> {
         "fulfillment_status" => several(fulfillment),
         "status" => several(&[status, &["any"]].concat()),
         "test" => Facet::Text(order.test.to_string()),
+        "return_status" => Facet::Text(if order.returns.is_empty() { "no_return" } else { "in_progress" }.to_owned()),
         "email" => Facet::Text(order.buyer.email.clone()),
         "sku" => Facet::Several(order.lines.iter().map(|line| line.sku.clone()).collect()),
         "tag" => Facet::Several(order.tags.clone()),
-        "default" => Facet::Text(format!(
-            "{} {} {}",
-            order.name(),
-            order.buyer.email,
-            order.buyer.last_name
-        )),
+        "default" => Facet::Text(format!("{} {} {}", order.name(), order.buyer.email, order.buyer.last_name)),
         _ => return None,
     })
 }
 
 fn orders(state: &State, search: &Search, key: &str) -> Vec<Row> {
-    let found = state
-        .orders
-        .values()
-        .filter(|order| search.matches(|field| order_facet(order, field)));
+    let found = state.orders.values().filter(|order| search.matches(|field| order_facet(order, field)));
     let row = |order: &Order| {
         let sort = match key {
             "UPDATED_AT" => sortable(order.updated_at),
@@ -208,12 +164,7 @@ fn orders(state: &State, search: &Search, key: &str) -> Vec<Row> {
 
 fn products(state: &State, search: &Search, key: &str) -> Vec<Row> {
     let of = |product: &crate::shopify::model::Product, pick: fn(&Variant) -> Option<String>| {
-        product
-            .variants
-            .iter()
-            .filter_map(|id| state.variants.get(id))
-            .filter_map(pick)
-            .collect()
+        product.variants.iter().filter_map(|id| state.variants.get(id)).filter_map(pick).collect()
     };
     let matches = |product: &&crate::shopify::model::Product| {
         search.matches(|field| {
@@ -273,11 +224,7 @@ fn variants(state: &State, search: &Search, key: &str) -> Vec<Row> {
 
 fn items(state: &State, search: &Search) -> Vec<Row> {
     let found = state.items.values().filter(|item| {
-        let sku = state
-            .variants
-            .get(&item.variant)
-            .map(|variant| variant.sku.clone())
-            .unwrap_or_default();
+        let sku = state.variants.get(&item.variant).map(|variant| variant.sku.clone()).unwrap_or_default();
         search.matches(|field| {
             Some(match field {
                 "id" => Facet::Number(item.id),
@@ -288,9 +235,7 @@ fn items(state: &State, search: &Search) -> Vec<Row> {
             })
         })
     });
-    found
-        .map(|item| Row::of(item.id, Slot::One(Thing::Item(item.id))))
-        .collect()
+    found.map(|item| Row::of(item.id, Slot::One(Thing::Item(item.id)))).collect()
 }
 
 fn locations(state: &State, search: &Search, key: &str) -> Vec<Row> {
@@ -306,21 +251,14 @@ fn locations(state: &State, search: &Search, key: &str) -> Vec<Row> {
         })
     });
     let row = |location: &crate::shopify::model::Location| {
-        let sort = if key == "NAME" {
-            location.name.to_lowercase()
-        } else {
-            String::new()
-        };
+        let sort = if key == "NAME" { location.name.to_lowercase() } else { String::new() };
         Row::sorted(sort, location.id, Slot::One(Thing::Location(location.id)))
     };
     found.map(row).collect()
 }
 
 fn fulfillment_orders(state: &State, search: &Search, args: &Value) -> Vec<Row> {
-    let closed = args
-        .get("includeClosed")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let closed = args.get("includeClosed").and_then(Value::as_bool).unwrap_or_default();
     let found = state.fulfillment_orders.values().filter(|part| {
         (closed || !matches!(part.status, "CLOSED" | "CANCELLED"))
             && search.matches(|field| {
@@ -333,25 +271,15 @@ fn fulfillment_orders(state: &State, search: &Search, args: &Value) -> Vec<Row> 
                 })
             })
     });
-    found
-        .map(|part| Row::of(part.id, Slot::One(Thing::FulfillmentOrder(part.id))))
-        .collect()
+    found.map(|part| Row::of(part.id, Slot::One(Thing::FulfillmentOrder(part.id)))).collect()
 }
 
 fn subscriptions(state: &State, args: &Value) -> Vec<Row> {
     let topics = args.get("topics").and_then(Value::as_array);
-    let uri = args
-        .get("uri")
-        .or_else(|| args.get("callbackUrl"))
-        .and_then(Value::as_str);
+    let uri = args.get("uri").or_else(|| args.get("callbackUrl")).and_then(Value::as_str);
     let found = state.subscriptions.values().filter(|known| {
-        topics.is_none_or(|topics| {
-            topics
-                .iter()
-                .any(|topic| topic.as_str() == Some(&known.topic))
-        }) && uri.is_none_or(|uri| uri == known.uri)
+        topics.is_none_or(|topics| topics.iter().any(|topic| topic.as_str() == Some(&known.topic)))
+            && uri.is_none_or(|uri| uri == known.uri)
     });
-    found
-        .map(|known| Row::of(known.id, Slot::One(Thing::Subscription(known.id))))
-        .collect()
+    found.map(|known| Row::of(known.id, Slot::One(Thing::Subscription(known.id)))).collect()
 }

@@ -1,7 +1,10 @@
-//! Shopify: the shop's books (`model`, `state`, `orders`), the Admin GraphQL API over them (`api`, `graph`, `lists`,
-//! `mutations`, `quantities`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop with its
-//! admin side (`shop`).
+//! Shopify: the shop's books (`model`, `state`, `orders`, `amounts`, `shipping`, `aftersale`), the Admin GraphQL API over
+//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `keyed`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
+//! its admin side (`admin`).
 
+mod admin;
+mod aftersale;
+mod amounts;
 mod api;
 mod catalogue;
 mod cost;
@@ -9,16 +12,21 @@ mod facts;
 mod graph;
 mod hooks;
 mod idempotency;
+mod keyed;
+mod links;
 mod lists;
 mod model;
 mod mutations;
+mod order_writes;
 mod orders;
 mod page;
 mod quantities;
 mod rest;
 mod search;
+mod shipping;
 mod shop;
 mod state;
+mod thing;
 
 pub use api::SCHEMA;
 pub use catalogue::{Basket, NewVariant, ShopifyRefused};

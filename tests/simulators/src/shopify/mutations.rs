@@ -6,11 +6,12 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::shopify::facts::{gid, number};
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
+use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::model::{Parcel, Subscription};
-use crate::shopify::orders::Shipment;
-use crate::shopify::quantities;
+use crate::shopify::shipping::Shipment;
 use crate::shopify::state::{Resource, State};
+use crate::shopify::thing::Thing;
+use crate::shopify::{order_writes, quantities};
 
 /// One entry of `userErrors`.
 pub(crate) struct UserError {
@@ -22,28 +23,17 @@ pub(crate) struct UserError {
 impl UserError {
     pub(crate) fn new(field: &[&str], message: impl Into<String>) -> Self {
         let field = field.iter().map(|part| (*part).to_owned()).collect();
-        Self {
-            code: None,
-            field,
-            message: message.into(),
-        }
+        Self { code: None, field, message: message.into() }
     }
 
     pub(crate) fn coded(code: &'static str, field: &[&str], message: impl Into<String>) -> Self {
-        Self {
-            code: Some(code),
-            ..Self::new(field, message)
-        }
+        Self { code: Some(code), ..Self::new(field, message) }
     }
 }
 
 pub(crate) fn user_errors(errors: &[UserError]) -> Slot {
     let shown = errors.iter().map(|error| {
-        let field = if error.field.is_empty() {
-            Value::Null
-        } else {
-            json!(error.field)
-        };
+        let field = if error.field.is_empty() { Value::Null } else { json!(error.field) };
         json!({ "code": error.code, "field": field, "message": error.message })
     });
     Slot::Value(shown.collect())
@@ -54,47 +44,42 @@ fn payload(name: &'static str, field: &'static str, result: Result<Slot, Vec<Use
         Ok(slot) => (slot, Vec::new()),
         Err(errors) => (Slot::null(), errors),
     };
-    Slot::Payload(
-        name,
-        vec![(field, slot), ("userErrors", user_errors(&errors))],
-    )
+    Slot::Payload(name, vec![(field, slot), ("userErrors", user_errors(&errors))])
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }
 
 pub(crate) fn run(ctx: &Ctx<'_>, info: &ResolveInfo<'_>, args: &Value) -> Result<Slot, FieldError> {
-    let key = info
-        .field_selections()
-        .first()
-        .map(|field| field.response_key().to_string())
-        .unwrap_or_default();
+    let key = info.field_selections().first().map(|field| field.response_key().to_string()).unwrap_or_default();
     match info.field_name() {
         "inventorySetQuantities" => quantities::set(ctx, &key, args),
         "inventoryAdjustQuantities" => quantities::adjust(ctx, &key, args),
+        "inventoryActivate" => quantities::activate(ctx, &key, args),
+        "refundCreate" => order_writes::refund(ctx, &key, args),
+        "orderCancel" => Ok(ctx.write(|state| order_writes::cancel(state, args, ctx.now))),
+        "orderUpdate" => {
+            let result = ctx.write(|state| order_writes::update(state, &args["input"], ctx.now));
+            Ok(payload("OrderUpdatePayload", "order", result))
+        }
+        "tagsAdd" => {
+            let result = ctx.write(|state| order_writes::add_tags(state, args, ctx.now));
+            Ok(payload("TagsAddPayload", "node", result))
+        }
         "fulfillmentCreate" => {
-            let result =
-                ctx.write(|state| create_fulfillment(state, &args["fulfillment"], ctx.now));
+            let result = ctx.write(|state| create_fulfillment(state, &args["fulfillment"], ctx.now));
             Ok(payload("FulfillmentCreatePayload", "fulfillment", result))
         }
         "fulfillmentTrackingInfoUpdate" => {
             let result = ctx.write(|state| update_tracking(state, args, ctx.now));
-            Ok(payload(
-                "FulfillmentTrackingInfoUpdatePayload",
-                "fulfillment",
-                result,
-            ))
+            Ok(payload("FulfillmentTrackingInfoUpdatePayload", "fulfillment", result))
         }
         "fulfillmentCancel" => {
             let result = ctx.write(|state| {
                 let id = text(args, "id").and_then(|id| number(id, "Fulfillment"));
-                let known = id
-                    .and_then(|id| state.fulfillments.get(&id))
-                    .filter(|known| known.status == "SUCCESS");
-                let id = known
-                    .map(|known| known.id)
-                    .ok_or_else(|| vec![UserError::new(&["id"], "Fulfillment not found.")])?;
+                let known = id.and_then(|id| state.fulfillments.get(&id)).filter(|known| known.status == "SUCCESS");
+                let id = known.map(|known| known.id).ok_or_else(|| vec![UserError::new(&["id"], "Fulfillment not found.")])?;
                 state.unship(id, ctx.now);
                 Ok(Slot::One(Thing::Fulfillment(id)))
             });
@@ -103,40 +88,20 @@ pub(crate) fn run(ctx: &Ctx<'_>, info: &ResolveInfo<'_>, args: &Value) -> Result
         "productVariantsBulkUpdate" => Ok(ctx.write(|state| update_variants(state, args, ctx.now))),
         "webhookSubscriptionCreate" => {
             let result = ctx.write(|state| subscribe(state, args, ctx.now));
-            Ok(payload(
-                "WebhookSubscriptionCreatePayload",
-                "webhookSubscription",
-                result,
-            ))
+            Ok(payload("WebhookSubscriptionCreatePayload", "webhookSubscription", result))
         }
         "webhookSubscriptionUpdate" => {
             let result = ctx.write(|state| update_subscription(state, args, ctx.now));
-            Ok(payload(
-                "WebhookSubscriptionUpdatePayload",
-                "webhookSubscription",
-                result,
-            ))
+            Ok(payload("WebhookSubscriptionUpdatePayload", "webhookSubscription", result))
         }
         "webhookSubscriptionDelete" => {
             let result = ctx.write(|state| {
                 let id = text(args, "id").and_then(|id| number(id, "WebhookSubscription"));
                 let gone = id.and_then(|id| state.subscriptions.remove(&id));
-                let missing = || {
-                    vec![UserError::new(
-                        &["id"],
-                        "Webhook subscription does not exist",
-                    )]
-                };
-                Ok(Slot::Value(json!(gid(
-                    "WebhookSubscription",
-                    gone.ok_or_else(missing)?.id
-                ))))
+                let missing = || vec![UserError::new(&["id"], "Webhook subscription does not exist")];
+                Ok(Slot::Value(json!(gid("WebhookSubscription", gone.ok_or_else(missing)?.id))))
             });
-            Ok(payload(
-                "WebhookSubscriptionDeletePayload",
-                "deletedWebhookSubscriptionId",
-                result,
-            ))
+            Ok(payload("WebhookSubscriptionDeletePayload", "deletedWebhookSubscriptionId", result))
         }
         other => Err(error(format!("{other} is not simulated"))),
     }
@@ -144,33 +109,19 @@ pub(crate) fn run(ctx: &Ctx<'_>, info: &ResolveInfo<'_>, args: &Value) -> Result
 
 fn parcel(tracking: &Value) -> Parcel {
     let list = |one: &str, many: &str| {
-        let several = tracking
-            .get(many)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let mut all: Vec<String> = several
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
+        let several = tracking.get(many).and_then(Value::as_array).into_iter().flatten();
+        let mut all: Vec<String> = several.filter_map(Value::as_str).map(str::to_owned).collect();
         if let Some(single) = text(tracking, one) {
             all.insert(0, single.to_owned());
         }
         all.dedup();
         all
     };
-    Parcel {
-        company: text(tracking, "company").map(str::to_owned),
-        numbers: list("number", "numbers"),
-        urls: list("url", "urls"),
-    }
+    Parcel { company: text(tracking, "company").map(str::to_owned), numbers: list("number", "numbers"), urls: list("url", "urls") }
 }
 
 fn create_fulfillment(state: &mut State, input: &Value, now: i64) -> Result<Slot, Vec<UserError>> {
-    let parts = input["lineItemsByFulfillmentOrder"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let parts = input["lineItemsByFulfillmentOrder"].as_array().cloned().unwrap_or_default();
     let mut shipment = Shipment {
         parts: Vec::new(),
         parcel: parcel(&input["trackingInfo"]),
@@ -178,80 +129,44 @@ fn create_fulfillment(state: &mut State, input: &Value, now: i64) -> Result<Slot
     };
     let refuse = |index: usize, rest: &[&str], message: String| {
         let index = index.to_string();
-        let path = [
-            &["fulfillment", "lineItemsByFulfillmentOrder", &index],
-            rest,
-        ]
-        .concat();
+        let path = [&["fulfillment", "lineItemsByFulfillmentOrder", &index], rest].concat();
         vec![UserError::new(&path, message)]
     };
     let mut whose = None;
     for (index, part) in parts.iter().enumerate() {
         let id = text(part, "fulfillmentOrderId").and_then(|id| number(id, "FulfillmentOrder"));
-        let missing = || {
-            refuse(
-                index,
-                &["fulfillmentOrderId"],
-                "Fulfillment order does not exist.".into(),
-            )
-        };
-        let opened = id
-            .and_then(|id| state.fulfillment_orders.get(&id))
-            .ok_or_else(missing)?;
+        let missing = || refuse(index, &["fulfillmentOrderId"], "Fulfillment order does not exist.".into());
+        let opened = id.and_then(|id| state.fulfillment_orders.get(&id)).ok_or_else(missing)?;
         if !matches!(opened.status, "OPEN" | "IN_PROGRESS") {
             let status = opened.status.to_lowercase();
-            let message = format!(
-                "Fulfillment order {} has an unfulfillable status= {status}.",
-                opened.id
-            );
+            let message = format!("Fulfillment order {} has an unfulfillable status= {status}.", opened.id);
             return Err(refuse(index, &[], message));
         }
-        if *whose.get_or_insert((opened.order, opened.location)) != (opened.order, opened.location)
-        {
+        if *whose.get_or_insert((opened.order, opened.location)) != (opened.order, opened.location) {
             let message = "All fulfillment orders must be of the same order and assigned to the same location.";
             return Err(refuse(index, &[], message.into()));
         }
         let mut lines = Vec::new();
-        for line in part["fulfillmentOrderLineItems"]
-            .as_array()
-            .into_iter()
-            .flatten()
-        {
+        for line in part["fulfillmentOrderLineItems"].as_array().into_iter().flatten() {
             let own = text(line, "id").and_then(|id| number(id, "FulfillmentOrderLineItem"));
             let units = line["quantity"].as_i64().unwrap_or_default();
             let known = own.and_then(|own| opened.lines.iter().find(|line| line.id == own));
             let open = known.filter(|known| units >= 1 && units <= known.remaining);
             let message = "Invalid fulfillment order line item quantity requested.";
-            lines.push((
-                open.ok_or_else(|| refuse(index, &["fulfillmentOrderLineItems"], message.into()))?
-                    .id,
-                units,
-            ));
+            lines.push((open.ok_or_else(|| refuse(index, &["fulfillmentOrderLineItems"], message.into()))?.id, units));
         }
         shipment.parts.push((opened.id, lines));
     }
     let Some((order, _)) = whose else {
         let path = ["fulfillment", "lineItemsByFulfillmentOrder"];
-        return Err(vec![UserError::new(
-            &path,
-            "At least one fulfillment order must be given.",
-        )]);
+        return Err(vec![UserError::new(&path, "At least one fulfillment order must be given.")]);
     };
-    Ok(Slot::One(Thing::Fulfillment(
-        state.ship(order, shipment, now),
-    )))
+    Ok(Slot::One(Thing::Fulfillment(state.ship(order, shipment, now))))
 }
 
 fn update_tracking(state: &mut State, args: &Value, now: i64) -> Result<Slot, Vec<UserError>> {
-    let id = text(args, "fulfillmentId")
-        .and_then(|id| number(id, "Fulfillment"))
-        .unwrap_or_default();
-    let missing = || {
-        vec![UserError::new(
-            &["fulfillmentId"],
-            "Fulfillment does not exist.",
-        )]
-    };
+    let id = text(args, "fulfillmentId").and_then(|id| number(id, "Fulfillment")).unwrap_or_default();
+    let missing = || vec![UserError::new(&["fulfillmentId"], "Fulfillment does not exist.")];
     let known = state.fulfillments.get_mut(&id).ok_or_else(missing)?;
     known.parcel = parcel(&args["trackingInfoInput"]);
     known.notified |= args["notifyCustomer"].as_bool().unwrap_or_default();
@@ -263,7 +178,7 @@ fn update_tracking(state: &mut State, args: &Value, now: i64) -> Result<Slot, Ve
 }
 
 /// `Money` comes as text; some clients send a number, which the channel takes too.
-fn decimal(value: &Value) -> Option<Decimal> {
+pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
         Value::String(text) => text.parse().ok(),
         Value::Number(number) => number.to_string().parse().ok(),
@@ -272,47 +187,27 @@ fn decimal(value: &Value) -> Option<Decimal> {
 }
 
 fn update_variants(state: &mut State, args: &Value, now: i64) -> Slot {
-    let product = text(args, "productId")
-        .and_then(|id| number(id, "Product"))
-        .unwrap_or_default();
+    let product = text(args, "productId").and_then(|id| number(id, "Product")).unwrap_or_default();
     let inputs = args["variants"].as_array().cloned().unwrap_or_default();
     let partial = args["allowPartialUpdates"].as_bool().unwrap_or_default();
     let mut errors = Vec::new();
     let mut good = Vec::new();
     if !state.products.contains_key(&product) {
-        errors.push(UserError::coded(
-            "PRODUCT_DOES_NOT_EXIST",
-            &["productId"],
-            "Product does not exist",
-        ));
+        errors.push(UserError::coded("PRODUCT_DOES_NOT_EXIST", &["productId"], "Product does not exist"));
     }
     let exists = errors.is_empty();
     for (index, input) in inputs.iter().enumerate().filter(|_| exists) {
         let at = index.to_string();
         let id = text(input, "id").and_then(|id| number(id, "ProductVariant"));
-        let found = id
-            .and_then(|id| state.variants.get(&id))
-            .filter(|variant| variant.product == product);
+        let found = id.and_then(|id| state.variants.get(&id)).filter(|variant| variant.product == product);
         let Some(variant) = found else {
             let path = ["variants", &at, "id"];
-            errors.push(UserError::coded(
-                "PRODUCT_VARIANT_DOES_NOT_EXIST",
-                &path,
-                "Product variant does not exist",
-            ));
+            errors.push(UserError::coded("PRODUCT_VARIANT_DOES_NOT_EXIST", &path, "Product variant does not exist"));
             continue;
         };
-        if input
-            .get("price")
-            .and_then(decimal)
-            .is_some_and(|price| price < Decimal::ZERO)
-        {
+        if input.get("price").and_then(decimal).is_some_and(|price| price < Decimal::ZERO) {
             let path = ["variants", &at, "price"];
-            errors.push(UserError::coded(
-                "GREATER_THAN_OR_EQUAL_TO",
-                &path,
-                "Price must be greater than or equal to 0",
-            ));
+            errors.push(UserError::coded("GREATER_THAN_OR_EQUAL_TO", &path, "Price must be greater than or equal to 0"));
             continue;
         }
         good.push((variant.id, input.clone()));
@@ -346,41 +241,28 @@ fn update_variants(state: &mut State, args: &Value, now: i64) -> Slot {
     }
     let known = state.products.contains_key(&product);
     let variants = if errors.is_empty() || partial {
-        Slot::Many(
-            good.iter()
-                .map(|(id, _)| Slot::One(Thing::Variant(*id)))
-                .collect(),
-        )
+        Slot::Many(good.iter().map(|(id, _)| Slot::One(Thing::Variant(*id))).collect())
     } else {
         Slot::null()
     };
     Slot::Payload(
         "ProductVariantsBulkUpdatePayload",
         vec![
-            (
-                "product",
-                Slot::maybe(known.then_some(Thing::Product(product))),
-            ),
+            ("product", Slot::maybe(known.then_some(Thing::Product(product)))),
             ("productVariants", variants),
             ("userErrors", user_errors(&errors)),
         ],
     )
 }
 
-fn strings(value: &Value, name: &str) -> Vec<String> {
-    let list = value
-        .get(name)
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
+pub(crate) fn strings(value: &Value, name: &str) -> Vec<String> {
+    let list = value.get(name).and_then(Value::as_array).into_iter().flatten();
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn checked_uri(input: &Value) -> Result<String, Vec<UserError>> {
     let path = ["webhookSubscription", "callbackUrl"];
-    let uri = text(input, "uri")
-        .or_else(|| text(input, "callbackUrl"))
-        .unwrap_or_default();
+    let uri = text(input, "uri").or_else(|| text(input, "callbackUrl")).unwrap_or_default();
     if uri.is_empty() {
         return Err(vec![UserError::new(&path, "Address can't be blank")]);
     }
@@ -395,16 +277,9 @@ fn subscribe(state: &mut State, args: &Value, now: i64) -> Result<Slot, Vec<User
     let input = &args["webhookSubscription"];
     let topic = text(args, "topic").unwrap_or_default().to_owned();
     let uri = checked_uri(input)?;
-    if state
-        .subscriptions
-        .values()
-        .any(|known| known.topic == topic && known.uri == uri)
-    {
+    if state.subscriptions.values().any(|known| known.topic == topic && known.uri == uri) {
         let path = ["webhookSubscription", "callbackUrl"];
-        return Err(vec![UserError::new(
-            &path,
-            "Address for this topic has already been taken",
-        )]);
+        return Err(vec![UserError::new(&path, "Address for this topic has already been taken")]);
     }
     let id = state.next_id();
     let known = Subscription {
@@ -424,20 +299,10 @@ fn subscribe(state: &mut State, args: &Value, now: i64) -> Result<Slot, Vec<User
 
 fn update_subscription(state: &mut State, args: &Value, now: i64) -> Result<Slot, Vec<UserError>> {
     let input = &args["webhookSubscription"];
-    let id = text(args, "id")
-        .and_then(|id| number(id, "WebhookSubscription"))
-        .unwrap_or_default();
-    let missing = || {
-        vec![UserError::new(
-            &["id"],
-            "Webhook subscription does not exist",
-        )]
-    };
+    let id = text(args, "id").and_then(|id| number(id, "WebhookSubscription")).unwrap_or_default();
+    let missing = || vec![UserError::new(&["id"], "Webhook subscription does not exist")];
     let known = state.subscriptions.get_mut(&id).ok_or_else(missing)?;
-    if text(input, "uri")
-        .or_else(|| text(input, "callbackUrl"))
-        .is_some()
-    {
+    if text(input, "uri").or_else(|| text(input, "callbackUrl")).is_some() {
         known.uri = checked_uri(input)?;
     }
     if input.get("includeFields").is_some() {

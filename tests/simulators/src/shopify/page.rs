@@ -21,11 +21,7 @@ pub(crate) struct Row {
 impl Row {
     /// Sorted by its id.
     pub(crate) fn of(id: i64, slot: Slot) -> Self {
-        Self {
-            sort: String::new(),
-            id,
-            slot,
-        }
+        Self { sort: String::new(), id, slot }
     }
 
     pub(crate) fn sorted(sort: String, id: i64, slot: Slot) -> Self {
@@ -46,10 +42,7 @@ fn read_cursor(text: &str) -> Result<(String, i64), FieldError> {
     let bytes = STANDARD.decode(text).map_err(|_| invalid())?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
     let sort = value["last_value"].as_str().ok_or_else(invalid)?;
-    Ok((
-        sort.to_owned(),
-        value["last_id"].as_i64().ok_or_else(invalid)?,
-    ))
+    Ok((sort.to_owned(), value["last_id"].as_i64().ok_or_else(invalid)?))
 }
 
 #[derive(Clone, Debug)]
@@ -71,24 +64,15 @@ impl Connection {
 fn count(args: &Value, name: &str) -> Result<Option<usize>, FieldError> {
     match args.get(name).and_then(Value::as_i64) {
         None => Ok(None),
-        Some(count) if (0..=MOST as i64).contains(&count) => {
-            Ok(Some(usize::try_from(count).unwrap_or_default()))
-        }
+        Some(count) if (0..=MOST as i64).contains(&count) => Ok(Some(usize::try_from(count).unwrap_or_default())),
         Some(_) => Err(error(format!("{name} must be between 0 and {MOST}."))),
     }
 }
 
 /// Cuts one page out of all matching rows. `stuck` answers as if no cursor had been given.
-pub(crate) fn page(
-    mut rows: Vec<Row>,
-    args: &Value,
-    stuck: bool,
-) -> Result<Connection, FieldError> {
+pub(crate) fn page(mut rows: Vec<Row>, args: &Value, stuck: bool) -> Result<Connection, FieldError> {
     rows.sort_by(|left, right| left.key().cmp(&right.key()));
-    let reverse = args
-        .get("reverse")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let reverse = args.get("reverse").and_then(Value::as_bool).unwrap_or_default();
     if reverse {
         rows.reverse();
     }
@@ -98,21 +82,13 @@ pub(crate) fn page(
     };
     let later = |row: &Row, (sort, id): &(String, i64)| {
         let order = row.key().cmp(&(sort.as_str(), *id));
-        if reverse {
-            order.is_lt()
-        } else {
-            order.is_gt()
-        }
+        if reverse { order.is_lt() } else { order.is_gt() }
     };
     let (after, before) = (cursor("after")?, cursor("before")?);
     let all = rows.len();
-    let mut start = after.as_ref().map_or(0, |cursor| {
-        rows.iter().filter(|row| !later(row, cursor)).count()
-    });
+    let mut start = after.as_ref().map_or(0, |cursor| rows.iter().filter(|row| !later(row, cursor)).count());
     let mut end = before.as_ref().map_or(all, |(sort, id)| {
-        rows.iter()
-            .position(|row| row.key() == (sort.as_str(), *id) || later(row, &(sort.clone(), *id)))
-            .unwrap_or(all)
+        rows.iter().position(|row| row.key() == (sort.as_str(), *id) || later(row, &(sort.clone(), *id))).unwrap_or(all)
     });
     end = end.max(start);
     match (count(args, "first")?, count(args, "last")?) {
@@ -120,9 +96,5 @@ pub(crate) fn page(
         (None, Some(last)) => start = start.max(end.saturating_sub(last)),
         (None, None) => return Err(error("you must provide one of first or last")),
     }
-    Ok(Connection {
-        has_next: end < all,
-        has_previous: start > 0,
-        rows: rows.drain(start..end).collect(),
-    })
+    Ok(Connection { has_next: end < all, has_previous: start > 0, rows: rows.drain(start..end).collect() })
 }

@@ -4,11 +4,12 @@ use apollo_compiler::resolvers::FieldError;
 use serde_json::Value;
 
 use crate::shopify::facts::number;
-use crate::shopify::graph::{Ctx, Slot, Thing, error};
-use crate::shopify::idempotency::{Outcome, Verdict};
+use crate::shopify::graph::{Ctx, Slot, error};
+use crate::shopify::keyed::keyed;
 use crate::shopify::model::{Adjustment, LevelWriter};
 use crate::shopify::mutations::{UserError, user_errors};
 use crate::shopify::state::State;
+use crate::shopify::thing::Thing;
 
 const BOUND: i64 = 1_000_000_000;
 /// Most entries of one input list.
@@ -42,57 +43,22 @@ struct Change {
 
 fn answer(payload: &'static str, group: Option<i64>, errors: &[UserError]) -> Slot {
     let group = Slot::maybe(group.map(Thing::Adjustment));
-    Slot::Payload(
-        payload,
-        vec![
-            ("inventoryAdjustmentGroup", group),
-            ("userErrors", user_errors(errors)),
-        ],
-    )
+    Slot::Payload(payload, vec![("inventoryAdjustmentGroup", group), ("userErrors", user_errors(errors))])
 }
 
-/// Runs `check` and applies what it found, under the request's idempotency key.
-fn keyed(
+/// Checks, then applies all or nothing, under the request's idempotency key.
+fn checked(
     ctx: &Ctx<'_>,
     payload: &'static str,
     response_key: &str,
     args: &Value,
     check: impl FnOnce(&State) -> Result<Vec<Change>, Vec<UserError>>,
 ) -> Result<Slot, FieldError> {
-    let given = ctx.keys.get(response_key);
-    let key = given.ok_or_else(|| {
-        error("BAD_REQUEST|The @idempotent directive is required for this mutation but was not provided.")
-    })?;
-    if key.trim().is_empty() {
-        return Err(error("BAD_REQUEST|The idempotency key can't be blank."));
-    }
-    let input = &args["input"];
-    let fingerprint = format!("{payload} {input}");
-    ctx.write(|state| {
-        match state
-            .memory
-            .judge(key, &fingerprint, ctx.begun.contains(key), ctx.now)
-        {
-            Verdict::Replay(group) => return Ok(answer(payload, group, &[])),
-            Verdict::Refuse(code, message) => {
-                return Ok(answer(
-                    payload,
-                    None,
-                    &[UserError::coded(code, &["input"], message)],
-                ));
-            }
-            Verdict::Run => {}
-        }
-        let (outcome, slot) = match check(state) {
-            Ok(changes) => {
-                let group = apply(state, input, &changes, ctx.now);
-                (Outcome::Adjusted(group), answer(payload, group, &[]))
-            }
-            Err(errors) => (Outcome::Failed, answer(payload, None, &errors)),
-        };
-        state.memory.settle(key, fingerprint, outcome, ctx.now);
-        Ok(slot)
-    })
+    let run = |state: &mut State| {
+        let changes = check(state)?;
+        Ok(apply(state, &args["input"], &changes, ctx.now))
+    };
+    keyed(ctx, response_key, args, run, |_, group, errors| answer(payload, group, errors))
 }
 
 /// Writes the changes and returns their group, or nothing when no number moved.
@@ -100,36 +66,14 @@ fn apply(state: &mut State, input: &Value, changes: &[Change], now: i64) -> Opti
     let id = state.next_id();
     let mut booked = Vec::new();
     for change in changes {
-        state.move_level(
-            change.item,
-            change.location,
-            change.delta,
-            0,
-            LevelWriter::Api,
-            now,
-        );
-        let level = state
-            .items
-            .get(&change.item)
-            .and_then(|item| item.levels.get(&change.location));
+        state.move_level(change.item, change.location, change.delta, 0, LevelWriter::Api, now);
+        let level = state.items.get(&change.item).and_then(|item| item.levels.get(&change.location));
         let Some(level) = level.filter(|_| change.delta != 0) else {
             continue;
         };
         let (available, on_hand) = (level.available, level.on_hand());
-        booked.push((
-            change.item,
-            change.location,
-            "available".to_owned(),
-            change.delta,
-            available,
-        ));
-        booked.push((
-            change.item,
-            change.location,
-            "on_hand".to_owned(),
-            change.delta,
-            on_hand,
-        ));
+        booked.push((change.item, change.location, "available".to_owned(), change.delta, available));
+        booked.push((change.item, change.location, "on_hand".to_owned(), change.delta, on_hand));
     }
     if booked.is_empty() {
         return None;
@@ -146,23 +90,15 @@ fn apply(state: &mut State, input: &Value, changes: &[Change], now: i64) -> Opti
 }
 
 fn entries<'a>(input: &'a Value, list: &str, kind: &str) -> Result<&'a [Value], FieldError> {
-    let entries = input[list]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let entries = input[list].as_array().map(Vec::as_slice).unwrap_or_default();
     if entries.len() > MOST {
         return Err(error(format!(
             "MAX_INPUT_SIZE_EXCEEDED|The input array size of {} is greater than the maximum allowed of {MOST}.",
             entries.len()
         )));
     }
-    if entries
-        .iter()
-        .any(|entry| entry.get("changeFromQuantity").is_none())
-    {
-        return Err(error(format!(
-            "INVALID_FIELD_ARGUMENTS|{kind} must include the following argument: changeFromQuantity."
-        )));
+    if entries.iter().any(|entry| entry.get("changeFromQuantity").is_none()) {
+        return Err(error(format!("INVALID_FIELD_ARGUMENTS|{kind} must include the following argument: changeFromQuantity.")));
     }
     Ok(entries)
 }
@@ -175,34 +111,18 @@ fn check_head(input: &Value, names: &[&str], bad_name: &'static str) -> Vec<User
         errors.push(UserError::coded(bad_name, &["input", "name"], message));
     }
     if !REASONS.contains(&text("reason")) {
-        errors.push(UserError::coded(
-            "INVALID_REASON",
-            &["input", "reason"],
-            "The specified reason is invalid.",
-        ));
+        errors.push(UserError::coded("INVALID_REASON", &["input", "reason"], "The specified reason is invalid."));
     }
     let reference = input.get("referenceDocumentUri").and_then(Value::as_str);
-    if reference.is_some_and(|uri| {
-        uri.split_once(':')
-            .is_none_or(|(scheme, rest)| scheme.is_empty() || rest.len() < 3)
-    }) {
+    if reference.is_some_and(|uri| uri.split_once(':').is_none_or(|(scheme, rest)| scheme.is_empty() || rest.len() < 3)) {
         let path = ["input", "referenceDocumentUri"];
-        errors.push(UserError::coded(
-            "INVALID_REFERENCE_DOCUMENT",
-            &path,
-            "The specified reference document is invalid.",
-        ));
+        errors.push(UserError::coded("INVALID_REFERENCE_DOCUMENT", &path, "The specified reference document is invalid."));
     }
     errors
 }
 
 /// The level an entry means and its present number, or what is wrong with the entry.
-fn level(
-    state: &State,
-    entry: &Value,
-    path: &[&str],
-    name: &str,
-) -> Result<(i64, i64, i64), UserError> {
+fn level(state: &State, entry: &Value, path: &[&str], name: &str) -> Result<(i64, i64, i64), UserError> {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
     let at = |field: &'static str| [path, &[field]].concat();
     let item = number(text("inventoryItemId"), "InventoryItem").and_then(|id| state.items.get(&id));
@@ -211,27 +131,15 @@ fn level(
         UserError::coded("INVALID_INVENTORY_ITEM", &at("inventoryItemId"), message)
     })?;
     let location = number(text("locationId"), "Location").unwrap_or_default();
-    let level = item
-        .levels
-        .get(&location)
-        .filter(|_| state.locations.contains_key(&location))
-        .ok_or_else(|| {
-            let message = "The specified location could not be found.";
-            UserError::coded("INVALID_LOCATION", &at("locationId"), message)
-        })?;
-    let current = if name == "on_hand" {
-        level.on_hand()
-    } else {
-        level.available
-    };
+    let level = item.levels.get(&location).filter(|_| state.locations.contains_key(&location)).ok_or_else(|| {
+        let message = "The specified location could not be found.";
+        UserError::coded("INVALID_LOCATION", &at("locationId"), message)
+    })?;
+    let current = if name == "on_hand" { level.on_hand() } else { level.available };
     match entry["changeFromQuantity"].as_i64() {
         Some(expected) if expected != current => {
             let message = "The changeFromQuantity value does not match persisted value.";
-            Err(UserError::coded(
-                "CHANGE_FROM_QUANTITY_STALE",
-                &at("changeFromQuantity"),
-                message,
-            ))
+            Err(UserError::coded("CHANGE_FROM_QUANTITY_STALE", &at("changeFromQuantity"), message))
         }
         _ => Ok((item.id, location, current)),
     }
@@ -240,133 +148,78 @@ fn level(
 pub(crate) fn set(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
     let input = &args["input"];
     let quantities = entries(input, "quantities", "InventoryQuantityInput")?;
-    keyed(
-        ctx,
-        "InventorySetQuantitiesPayload",
-        response_key,
-        args,
-        |state| {
-            let mut errors = check_head(input, &["available", "on_hand"], "INVALID_NAME");
-            let name = input["name"].as_str().unwrap_or_default();
-            let mut changes = Vec::new();
-            for (index, entry) in quantities.iter().enumerate() {
-                let at = index.to_string();
-                let path = ["input", "quantities", &at];
-                let quantity = entry["quantity"].as_i64().unwrap_or_default();
-                let path_of_quantity = [&path[..], &["quantity"]].concat();
-                if quantity < 0 {
-                    let message = "The quantity can't be negative.";
-                    errors.push(UserError::coded(
-                        "INVALID_QUANTITY_NEGATIVE",
-                        &path_of_quantity,
-                        message,
-                    ));
-                } else if quantity > BOUND {
-                    let message = "The total quantity can't be higher than 1,000,000,000.";
-                    errors.push(UserError::coded(
-                        "INVALID_QUANTITY_TOO_HIGH",
-                        &path_of_quantity,
-                        message,
-                    ));
-                }
-                match level(state, entry, &path, name) {
-                    Ok((item, location, _))
-                        if changes.iter().any(|known: &Change| {
-                            (known.item, known.location) == (item, location)
-                        }) =>
-                    {
-                        let message =
-                            "The combination of inventoryItemId and locationId must be unique.";
-                        errors.push(UserError::coded(
-                            "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR",
-                            &path,
-                            message,
-                        ));
-                    }
-                    Ok((item, location, current)) => changes.push(Change {
-                        item,
-                        location,
-                        delta: quantity - current,
-                    }),
-                    Err(wrong) => errors.push(wrong),
-                }
+    checked(ctx, "InventorySetQuantitiesPayload", response_key, args, |state| {
+        let mut errors = check_head(input, &["available", "on_hand"], "INVALID_NAME");
+        let name = input["name"].as_str().unwrap_or_default();
+        let mut changes = Vec::new();
+        for (index, entry) in quantities.iter().enumerate() {
+            let at = index.to_string();
+            let path = ["input", "quantities", &at];
+            let quantity = entry["quantity"].as_i64().unwrap_or_default();
+            let path_of_quantity = [&path[..], &["quantity"]].concat();
+            if quantity < 0 {
+                let message = "The quantity can't be negative.";
+                errors.push(UserError::coded("INVALID_QUANTITY_NEGATIVE", &path_of_quantity, message));
+            } else if quantity > BOUND {
+                let message = "The total quantity can't be higher than 1,000,000,000.";
+                errors.push(UserError::coded("INVALID_QUANTITY_TOO_HIGH", &path_of_quantity, message));
             }
-            if errors.is_empty() {
-                Ok(changes)
-            } else {
-                Err(errors)
+            match level(state, entry, &path, name) {
+                Ok((item, location, _)) if changes.iter().any(|known: &Change| (known.item, known.location) == (item, location)) => {
+                    let message = "The combination of inventoryItemId and locationId must be unique.";
+                    errors.push(UserError::coded("NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", &path, message));
+                }
+                Ok((item, location, current)) => changes.push(Change { item, location, delta: quantity - current }),
+                Err(wrong) => errors.push(wrong),
             }
-        },
-    )
+        }
+        if errors.is_empty() { Ok(changes) } else { Err(errors) }
+    })
 }
 
 pub(crate) fn adjust(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
     let input = &args["input"];
     let deltas = entries(input, "changes", "InventoryChangeInput")?;
-    keyed(
-        ctx,
-        "InventoryAdjustQuantitiesPayload",
-        response_key,
-        args,
-        |state| {
-            let mut errors = check_head(input, &["available"], "INVALID_QUANTITY_NAME");
-            let mut changes = Vec::new();
-            for (index, entry) in deltas.iter().enumerate() {
-                let at = index.to_string();
-                let path = ["input", "changes", &at];
-                let delta = entry["delta"].as_i64().unwrap_or_default();
-                match level(state, entry, &path, "available") {
-                    Ok((_, _, current)) if !(-BOUND..=BOUND).contains(&(current + delta)) => {
-                        let code = if delta > 0 {
-                            "INVALID_QUANTITY_TOO_HIGH"
-                        } else {
-                            "INVALID_QUANTITY_TOO_LOW"
-                        };
-                        let path = [&path[..], &["delta"]].concat();
-                        errors.push(UserError::coded(
-                            code,
-                            &path,
-                            "The quantity is out of range.",
-                        ));
-                    }
-                    Ok((item, location, _)) => changes.push(Change {
-                        item,
-                        location,
-                        delta,
-                    }),
-                    Err(wrong) => errors.push(wrong),
+    checked(ctx, "InventoryAdjustQuantitiesPayload", response_key, args, |state| {
+        let mut errors = check_head(input, &["available"], "INVALID_QUANTITY_NAME");
+        let mut changes = Vec::new();
+        for (index, entry) in deltas.iter().enumerate() {
+            let at = index.to_string();
+            let path = ["input", "changes", &at];
+            let delta = entry["delta"].as_i64().unwrap_or_default();
+            match level(state, entry, &path, "available") {
+                Ok((_, _, current)) if !(-BOUND..=BOUND).contains(&(current + delta)) => {
+                    let code = if delta > 0 { "INVALID_QUANTITY_TOO_HIGH" } else { "INVALID_QUANTITY_TOO_LOW" };
+                    let path = [&path[..], &["delta"]].concat();
+                    errors.push(UserError::coded(code, &path, "The quantity is out of range."));
                 }
+                Ok((item, location, _)) => changes.push(Change { item, location, delta }),
+                Err(wrong) => errors.push(wrong),
             }
-            if errors.is_empty() {
-                Ok(changes)
-            } else {
-                Err(errors)
-            }
-        },
-    )
+        }
+        if errors.is_empty() { Ok(changes) } else { Err(errors) }
+    })
 }
 
-/// The keys of `@idempotent` in an operation's fields, by the name each answers under.
-pub(crate) fn keys_of(
-    operation: &apollo_compiler::executable::Operation,
-    document: &apollo_compiler::ExecutableDocument,
-    variables: &Value,
-) -> std::collections::BTreeMap<String, String> {
-    use apollo_compiler::ast::Value as Literal;
-    let key_of = |field: &apollo_compiler::executable::Field| {
-        let argument = field
-            .directives
-            .get("idempotent")?
-            .specified_argument_by_name("key")?
-            .clone();
-        match argument.as_ref() {
-            Literal::String(key) => Some(key.clone()),
-            Literal::Variable(name) => Some(variables.get(name.as_str())?.as_str()?.to_owned()),
-            _ => None,
+/// Starts stocking an item at a location; one that is stocked there already keeps its number.
+pub(crate) fn activate(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
+    let id = |name: &str, kind: &str| args[name].as_str().and_then(|id| number(id, kind)).unwrap_or_default();
+    let (item, location) = (id("inventoryItemId", "InventoryItem"), id("locationId", "Location"));
+    let available = args["available"].as_i64().or_else(|| args["onHand"].as_i64());
+    let run = |state: &mut State| {
+        let missing = |field: &str, words: &str| vec![UserError::new(&[field], words)];
+        let known = state.items.get(&item).ok_or_else(|| missing("inventoryItemId", "The inventory item could not be found."))?;
+        if !state.locations.contains_key(&location) {
+            return Err(missing("locationId", "The location could not be found."));
         }
+        if known.levels.contains_key(&location) && available.is_some() {
+            return Err(missing("available", "Not allowed to set available quantity when the item is already active at the location."));
+        }
+        state.move_level(item, location, available.unwrap_or_default(), 0, LevelWriter::Api, ctx.now);
+        Ok(None)
     };
-    let fields = operation.root_fields(document);
-    fields
-        .filter_map(|field| Some((field.response_key().to_string(), key_of(field)?)))
-        .collect()
+    keyed(ctx, response_key, args, run, |_, _, errors| {
+        let level = errors.is_empty().then_some(Thing::Level(item, location));
+        Slot::Payload("InventoryActivatePayload", vec![("inventoryLevel", Slot::maybe(level)), ("userErrors", user_errors(errors))])
+    })
 }

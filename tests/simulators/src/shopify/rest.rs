@@ -24,17 +24,11 @@ impl Rest<'_> {
             Resource::Order(id) => self.state.orders.get(&id).map(|order| self.order(order)),
             Resource::Refund(id) => {
                 let refund = self.state.refunds.get(&id)?;
-                self.state
-                    .orders
-                    .get(&refund.order)
-                    .map(|order| self.refund(order, refund))
+                self.state.orders.get(&refund.order).map(|order| self.refund(order, refund))
             }
             Resource::Fulfillment(id) => {
                 let known = self.state.fulfillments.get(&id)?;
-                self.state
-                    .orders
-                    .get(&known.order)
-                    .map(|order| self.fulfillment(order, known))
+                self.state.orders.get(&known.order).map(|order| self.fulfillment(order, known))
             }
             Resource::Level(item, location) => {
                 let level = self.state.items.get(&item)?.levels.get(&location)?;
@@ -44,11 +38,7 @@ impl Rest<'_> {
                     "admin_graphql_api_id": crate::shopify::facts::level_gid(item, level),
                 }))
             }
-            Resource::Product(id) => self
-                .state
-                .products
-                .get(&id)
-                .map(|product| self.product(product)),
+            Resource::Product(id) => self.state.products.get(&id).map(|product| self.product(product)),
             Resource::Shop => Some(json!({
                 "id": SHOP_ID, "name": "Simulated shop", "email": "owner@example.com", "domain": self.domain,
                 "myshopify_domain": self.domain, "currency": self.state.rules.currency, "country_code": "DE",
@@ -109,11 +99,7 @@ impl Rest<'_> {
     fn address(&self, order: &Order) -> Value {
         let buyer = &order.buyer;
         let or_null = |text: &str| {
-            if text.is_empty() {
-                Value::Null
-            } else {
-                json!(text)
-            }
+            if text.is_empty() { Value::Null } else { json!(text) }
         };
         json!({
             "first_name": buyer.first_name, "address1": buyer.address_1, "phone": buyer.phone, "city": buyer.city,
@@ -145,23 +131,10 @@ impl Rest<'_> {
     fn order(&self, order: &Order) -> Value {
         let bag = |amount: Decimal| self.bag(order, amount);
         let zero = Decimal::ZERO;
-        let lines: Vec<Value> = order
-            .lines
-            .iter()
-            .map(|line| self.line(order, line))
-            .collect();
-        let fulfillments = order
-            .fulfillments
-            .iter()
-            .filter_map(|id| self.state.fulfillments.get(id));
-        let refunds = order
-            .refunds
-            .iter()
-            .filter_map(|id| self.state.refunds.get(id));
-        let returns = order
-            .returns
-            .iter()
-            .filter_map(|id| self.state.returns.get(id));
+        let lines: Vec<Value> = order.lines.iter().map(|line| self.line(order, line)).collect();
+        let fulfillments = order.fulfillments.iter().filter_map(|id| self.state.fulfillments.get(id));
+        let refunds = order.refunds.iter().filter_map(|id| self.state.refunds.get(id));
+        let returns = order.returns.iter().filter_map(|id| self.state.returns.get(id));
         let status = match order.fulfillment_status() {
             "FULFILLED" => json!("fulfilled"),
             "PARTIALLY_FULFILLED" => json!("partial"),
@@ -180,19 +153,11 @@ impl Rest<'_> {
                     "value_type": "fixed_amount", "allocation_method": "across", "target_selection": "all", "code": code })
             })
             .collect();
-        let outstanding = if order.paid || order.cancelled_at.is_some() {
-            zero
-        } else {
-            order.total(true)
-        };
-        let weight: i64 = order
-            .lines
-            .iter()
-            .map(|line| line.grams * line.quantity)
-            .sum();
+        let outstanding = if order.paid || order.cancelled_at.is_some() { zero } else { order.total(true) };
+        let weight: i64 = order.lines.iter().map(|line| line.grams * line.quantity).sum();
         let head = json!({
             "id": order.id, "admin_graphql_api_id": gid("Order", order.id), "app_id": APP_ID, "browser_ip": "203.0.113.7",
-            "buyer_accepts_marketing": false, "cancel_reason": order.cancel_reason.map(str::to_lowercase),
+            "buyer_accepts_marketing": false, "cancel_reason": order.cancel_reason.as_ref().map(|reason| reason.to_lowercase()),
             "cancelled_at": order.cancelled_at.map(|at| self.date(at)), "cart_token": order.token, "checkout_id": order.id + 1,
             "checkout_token": order.token, "client_details": { "accept_language": "en", "browser_height": null,
                 "browser_ip": "203.0.113.7", "browser_width": null, "session_hash": null, "user_agent": "Mozilla/5.0" },
@@ -264,7 +229,7 @@ impl Rest<'_> {
         json!({
             "id": known.id, "admin_graphql_api_id": gid("Fulfillment", known.id), "created_at": self.date(known.created_at),
             "location_id": known.location, "name": known.name.replace("-F", "."), "order_id": known.order,
-            "origin_address": {}, "receipt": {}, "service": "manual", "shipment_status": null,
+            "origin_address": {}, "receipt": { "testcase": order.test, "authorization": order.token }, "service": "manual", "shipment_status": null,
             "status": known.status.to_lowercase(), "tracking_company": known.parcel.company,
             "tracking_number": known.parcel.numbers.first(), "tracking_numbers": known.parcel.numbers,
             "tracking_url": known.parcel.urls.first(), "tracking_urls": known.parcel.urls,
@@ -280,7 +245,7 @@ impl Rest<'_> {
                 let line = order.line(own.line)?;
                 Some(json!({
                     "id": own.id, "line_item_id": own.line, "location_id": order.location, "quantity": own.quantity,
-                    "restock_type": own.restock.to_lowercase(), "subtotal": float(own.subtotal),
+                    "restock_type": own.restock.name().to_lowercase(), "subtotal": float(own.subtotal),
                     "subtotal_set": self.bag(order, own.subtotal), "total_tax": float(own.tax),
                     "total_tax_set": self.bag(order, own.tax), "line_item": self.line(order, line),
                 }))
@@ -305,7 +270,7 @@ impl Rest<'_> {
         json!({
             "id": refund.id, "admin_graphql_api_id": gid("Refund", refund.id), "created_at": self.date(refund.created_at),
             "note": refund.note, "order_id": refund.order, "processed_at": self.date(refund.created_at),
-            "restock": refund.lines.iter().any(|line| line.restock != "NO_RESTOCK"), "return": null,
+            "restock": refund.lines.iter().any(|line| line.restock.name() != "NO_RESTOCK"), "return": null,
             "total_additional_fees_set": self.bag(order, Decimal::ZERO), "total_duties_set": self.bag(order, Decimal::ZERO),
             "user_id": null, "duties": [], "order_adjustments": [], "refund_line_items": lines,
             "refund_shipping_lines": [], "transactions": transactions,
@@ -332,10 +297,7 @@ impl Rest<'_> {
                 })
             })
             .collect();
-        let named = product
-            .variants
-            .first()
-            .and_then(|id| self.state.variants.get(id));
+        let named = product.variants.first().and_then(|id| self.state.variants.get(id));
         let options: Vec<Value> = named
             .map(|variant| {
                 (1_i64..).zip(&variant.options).map(|(position, (name, _))| {

@@ -96,29 +96,13 @@ fn parse_term(term: &str, negated: bool) -> Term {
         None => (negated, term),
     };
     let Some((field, value)) = term.split_once(':') else {
-        return Term {
-            field: "default".into(),
-            comparator: Comparator::Equal,
-            value: term.into(),
-            negated,
-        };
+        return Term { field: "default".into(), comparator: Comparator::Equal, value: term.into(), negated };
     };
-    let comparators = [
-        (">=", Comparator::GreaterOrEqual),
-        ("<=", Comparator::LessOrEqual),
-        (">", Comparator::Greater),
-        ("<", Comparator::Less),
-    ];
-    let found = comparators
-        .into_iter()
-        .find_map(|(sign, comparator)| Some((value.strip_prefix(sign)?, comparator)));
+    let comparators =
+        [(">=", Comparator::GreaterOrEqual), ("<=", Comparator::LessOrEqual), (">", Comparator::Greater), ("<", Comparator::Less)];
+    let found = comparators.into_iter().find_map(|(sign, comparator)| Some((value.strip_prefix(sign)?, comparator)));
     let (value, comparator) = found.unwrap_or((value, Comparator::Equal));
-    Term {
-        field: field.to_lowercase(),
-        comparator,
-        value: value.to_owned(),
-        negated,
-    }
+    Term { field: field.to_lowercase(), comparator, value: value.to_owned(), negated }
 }
 
 impl Term {
@@ -134,13 +118,7 @@ impl Term {
 
     fn holds(&self, facet: &Facet) -> bool {
         let wanted = self.value.to_lowercase();
-        let same = |text: &String| {
-            self.value == "*"
-                || self
-                    .value
-                    .split(',')
-                    .any(|one| text.eq_ignore_ascii_case(one))
-        };
+        let same = |text: &String| self.value == "*" || self.value.split(',').any(|one| text.eq_ignore_ascii_case(one));
         match facet {
             Facet::Text(text) if self.field == "default" => text.to_lowercase().contains(&wanted),
             Facet::Text(text) => match wanted.strip_suffix('*') {
@@ -150,12 +128,11 @@ impl Term {
             Facet::Several(texts) => texts.iter().any(same),
             Facet::Number(number) => {
                 let value = self.value.rsplit('/').next().unwrap_or_default();
-                value
-                    .parse()
-                    .is_ok_and(|value: i64| self.compare(number, &value))
+                value.parse().is_ok_and(|value: i64| self.compare(number, &value))
             }
-            Facet::Instant(at) => clock::parse(&self.value, 0)
-                .is_some_and(|value| self.compare(&at.div_euclid(1000), &value.div_euclid(1000))),
+            Facet::Instant(at) => {
+                clock::parse(&self.value, 0).is_some_and(|value| self.compare(&at.div_euclid(1000), &value.div_euclid(1000)))
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::clock::{Clock, system_clock};
@@ -14,14 +13,12 @@ use crate::outbox::{Courier, Delivery, Outbox, WebhookCounts};
 use crate::random::Dice;
 use crate::server::{Front, RequestSeen, Server, bind, lock};
 use crate::shopify::api;
-use crate::shopify::catalogue::{Basket, NewVariant, ShopifyRefused};
 use crate::shopify::cost::Bucket;
 use crate::shopify::hooks::{Job, Messenger, header_topic};
-use crate::shopify::model::{LevelWrite, LevelWriter, Parcel, ShopifyOrderView, SubscriptionView};
-use crate::shopify::orders::Shipment;
+use crate::shopify::model::SubscriptionView;
 use crate::shopify::rest::Rest;
 use crate::shopify::search::{Facet, Search};
-use crate::shopify::state::{Event, Resource, Rules, State};
+use crate::shopify::state::{Event, Rules, State};
 
 /// How long Shopify waits for a webhook's answer.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -104,13 +101,7 @@ impl Inner {
             let mut state = lock(&self.state);
             let result = change(&mut state, self.front.now());
             let events = std::mem::take(&mut state.events);
-            (
-                result,
-                events
-                    .into_iter()
-                    .flat_map(|event| self.jobs(&state, event))
-                    .collect::<Vec<_>>(),
-            )
+            (result, events.into_iter().flat_map(|event| self.jobs(&state, event)).collect::<Vec<_>>())
         };
         for job in jobs {
             self.outbox.enqueue(&self.messenger, job);
@@ -119,19 +110,11 @@ impl Inner {
     }
 
     fn jobs(&self, state: &State, event: Event) -> Vec<Job> {
-        let subscribed: Vec<_> = state
-            .subscriptions
-            .values()
-            .filter(|known| known.topic == event.topic)
-            .collect();
+        let subscribed: Vec<_> = state.subscriptions.values().filter(|known| known.topic == event.topic).collect();
         if subscribed.is_empty() {
             return Vec::new();
         }
-        let rest = Rest {
-            state,
-            zone_offset_minutes: self.config.zone_offset_minutes,
-            domain: &self.config.domain,
-        };
+        let rest = Rest { state, zone_offset_minutes: self.config.zone_offset_minutes, domain: &self.config.domain };
         let Some(body) = rest.body(event.resource) else {
             return Vec::new();
         };
@@ -143,20 +126,13 @@ impl Inner {
                 Value::Null => Some(Facet::Text(String::new())),
                 other => Some(Facet::Text(other.to_string())),
             };
-            known
-                .filter
-                .as_ref()
-                .is_none_or(|filter| Search::parse(filter).matches(field))
+            known.filter.as_ref().is_none_or(|filter| Search::parse(filter).matches(field))
         });
         wanted
             .map(|known| Job {
                 subscription: known.id,
                 topic: header_topic(event.topic),
-                body: Arc::new(
-                    included(&body, &known.include_fields)
-                        .to_string()
-                        .into_bytes(),
-                ),
+                body: Arc::new(included(&body, &known.include_fields).to_string().into_bytes()),
                 event_id: event_id.clone(),
                 webhook_id: uuid(&mut dice),
                 triggered_at: self.front.now(),
@@ -165,7 +141,7 @@ impl Inner {
             .collect()
     }
 
-    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         read(&lock(&self.state))
     }
 }
@@ -174,15 +150,8 @@ impl Inner {
 fn included(body: &Value, fields: &[String]) -> Value {
     match body {
         Value::Object(object) if !fields.is_empty() => {
-            let kept = object.iter().filter(|(name, _)| {
-                fields
-                    .iter()
-                    .any(|field| field.split('.').next() == Some(name))
-            });
-            Value::Object(
-                kept.map(|(name, value)| (name.clone(), value.clone()))
-                    .collect(),
-            )
+            let kept = object.iter().filter(|(name, _)| fields.iter().any(|field| field.split('.').next() == Some(name)));
+            Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
         }
         other => other.clone(),
     }
@@ -190,19 +159,12 @@ fn included(body: &Value, fields: &[String]) -> Value {
 
 fn uuid(dice: &mut Dice) -> String {
     let hex = dice.hex(32);
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..32]
-    )
+    format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])
 }
 
 /// A simulated Shopify shop. Dropping it closes the shop.
 pub struct ShopifyShop {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     server: Server,
     _courier: Courier,
 }
@@ -212,11 +174,7 @@ impl ShopifyShop {
         let listener = bind(config.port).await?;
         let origin = format!("http://{}", listener.local_addr()?);
         let front = Arc::new(Front::new(Arc::clone(&config.clock), config.seed));
-        let rules = Rules {
-            currency: config.currency.clone(),
-            tax_bps: config.tax_bps,
-            taxes_included: config.taxes_included,
-        };
+        let rules = Rules { currency: config.currency.clone(), tax_bps: config.tax_bps, taxes_included: config.taxes_included };
         let state = Arc::new(Mutex::new(State::new(rules, front.now())));
         let messenger = Arc::new(Messenger {
             front: Arc::clone(&front),
@@ -226,33 +184,11 @@ impl ShopifyShop {
         });
         let outbox = Arc::new(Outbox::new(Arc::clone(&front)));
         let courier = outbox.start(Arc::clone(&messenger), WEBHOOK_TIMEOUT);
-        let bucket = Mutex::new(Bucket::new(
-            config.bucket_points,
-            config.restore_rate,
-            front.now(),
-        ));
-        let inner = Arc::new(Inner {
-            config,
-            origin,
-            front,
-            state,
-            tokens: Mutex::default(),
-            bucket,
-            outbox,
-            messenger,
-        });
+        let bucket = Mutex::new(Bucket::new(config.bucket_points, config.restore_rate, front.now()));
+        let inner = Arc::new(Inner { config, origin, front, state, tokens: Mutex::default(), bucket, outbox, messenger });
         let router = api::router(Arc::clone(&inner));
-        let server = Server::start(
-            listener,
-            Arc::clone(&inner.front),
-            Arc::new(api::ShopifyManners),
-            router,
-        )?;
-        Ok(Self {
-            inner,
-            server,
-            _courier: courier,
-        })
+        let server = Server::start(listener, Arc::clone(&inner.front), Arc::new(api::ShopifyManners), router)?;
+        Ok(Self { inner, server, _courier: courier })
     }
 
     /// `http://127.0.0.1:port`, without a path.
@@ -303,304 +239,6 @@ impl ShopifyShop {
         self.inner.front.seen()
     }
 
-    // The merchant and the buyers
-
-    /// A second, third, ... location; the first exists from the start.
-    pub fn add_location(&self, name: &str) -> i64 {
-        self.inner
-            .change(|state, now| state.add_location(name, now))
-    }
-
-    /// Location ids, the first one first.
-    pub fn locations(&self) -> Vec<i64> {
-        self.inner
-            .read(|state| state.locations.keys().copied().collect())
-    }
-
-    pub fn add_product(&self, title: &str, variants: Vec<NewVariant>) -> i64 {
-        self.inner
-            .change(|state, now| state.add_product(title, variants, now))
-    }
-
-    /// (variant id, inventory item id) of a SKU.
-    pub fn ids_of(&self, sku: &str) -> Option<(i64, i64)> {
-        self.inner.read(|state| {
-            state
-                .find_sku(sku)
-                .map(|variant| (variant.id, variant.item))
-        })
-    }
-
-    /// A buyer checks out. The shop guards its own last unit unless the basket says `oversell()`.
-    pub fn place_order(&self, basket: Basket) -> Result<i64, ShopifyRefused> {
-        let token = lock(&self.inner.front.dice).hex(32);
-        self.inner
-            .change(|state, now| state.place(basket, token, now))
-    }
-
-    /// The merchant edits an order: `sku` shall now have `units`; a SKU not yet there is added.
-    pub fn edit_order(&self, order: i64, sku: &str, units: i64) -> Result<(), ShopifyRefused> {
-        self.inner
-            .change(|state, now| state.edit(order, sku, units, now))
-    }
-
-    pub fn cancel_order(&self, order: i64) -> Result<(), ShopifyRefused> {
-        self.inner
-            .change(|state, now| state.cancel(order, "CUSTOMER", now))
-    }
-
-    /// The merchant marks an unpaid order as paid.
-    pub fn mark_paid(&self, order: i64) -> Result<(), ShopifyRefused> {
-        self.inner.change(|state, now| {
-            let id = state.next_id();
-            let found = state
-                .orders
-                .get_mut(&order)
-                .ok_or(ShopifyRefused::NoSuchOrder(order))?;
-            if !found.paid {
-                found.paid = true;
-                let amount = found.total(true);
-                found.transactions.push(crate::shopify::model::Transaction {
-                    id,
-                    kind: "SALE",
-                    amount,
-                    at: now,
-                });
-                state.announce("ORDERS_PAID", Resource::Order(order));
-                state.touch_order(order, now);
-            }
-            Ok(())
-        })
-    }
-
-    /// The merchant ships everything left in the shop's own admin.
-    pub fn ship_order(
-        &self,
-        order: i64,
-        company: &str,
-        number: &str,
-    ) -> Result<i64, ShopifyRefused> {
-        self.inner.change(|state, now| {
-            let found = state
-                .orders
-                .get(&order)
-                .ok_or(ShopifyRefused::NoSuchOrder(order))?;
-            let open: Vec<(i64, Vec<(i64, i64)>)> = found
-                .fulfillment_orders
-                .iter()
-                .filter(|id| {
-                    state
-                        .fulfillment_orders
-                        .get(id)
-                        .is_some_and(|part| part.lines.iter().any(|line| line.remaining > 0))
-                })
-                .map(|id| (*id, Vec::new()))
-                .collect();
-            if open.is_empty() || found.cancelled_at.is_some() {
-                return Err(ShopifyRefused::NothingToShip(order));
-            }
-            let parcel = Parcel {
-                company: Some(company.to_owned()),
-                numbers: vec![number.to_owned()],
-                urls: Vec::new(),
-            };
-            Ok(state.ship(
-                order,
-                Shipment {
-                    parts: open,
-                    parcel,
-                    notified: false,
-                },
-                now,
-            ))
-        })
-    }
-
-    /// The merchant refunds units of some SKUs (all that is left when `lines` is empty). Unshipped units are no longer
-    /// owed; shipped ones go back on the shelf if `restock`.
-    pub fn refund_order(
-        &self,
-        order: i64,
-        lines: &[(&str, i64)],
-        restock: bool,
-    ) -> Result<i64, ShopifyRefused> {
-        self.inner.change(|state, now| {
-            let found = state
-                .orders
-                .get(&order)
-                .ok_or(ShopifyRefused::NoSuchOrder(order))?;
-            let mut wanted = Vec::new();
-            for (sku, units) in lines {
-                let line = found
-                    .lines
-                    .iter()
-                    .find(|line| line.sku == *sku && line.current >= *units);
-                let missing = || ShopifyRefused::NoSuchLine {
-                    order,
-                    sku: (*sku).to_owned(),
-                };
-                wanted.push((line.ok_or_else(missing)?.id, *units));
-            }
-            let all = wanted.is_empty();
-            if all {
-                wanted = found
-                    .lines
-                    .iter()
-                    .filter(|line| line.current > 0)
-                    .map(|line| (line.id, line.current))
-                    .collect();
-            }
-            state.refund(order, &wanted, restock, all, now)
-        })
-    }
-
-    /// A return of shipped units is announced; nothing moves yet.
-    pub fn open_return(&self, order: i64, sku: &str, units: i64) -> Result<i64, ShopifyRefused> {
-        self.inner
-            .change(|state, now| state.open_return(order, sku, units, now))
-    }
-
-    /// The merchant types a new available quantity at the first location.
-    pub fn set_stock(&self, sku: &str, available: i64) -> Result<(), ShopifyRefused> {
-        let location = self.locations().first().copied().unwrap_or_default();
-        self.set_stock_at(sku, location, available)
-    }
-
-    pub fn set_stock_at(
-        &self,
-        sku: &str,
-        location: i64,
-        available: i64,
-    ) -> Result<(), ShopifyRefused> {
-        self.inner.change(|state, now| {
-            let variant = state
-                .find_sku(sku)
-                .ok_or_else(|| ShopifyRefused::NoSuchSku(sku.to_owned()))?;
-            let item = variant.item;
-            let levels = state.items.get(&item).map(|item| &item.levels);
-            let before = levels
-                .and_then(|levels| levels.get(&location))
-                .map_or(0, |level| level.available);
-            state.move_level(
-                item,
-                location,
-                available - before,
-                0,
-                LevelWriter::Admin,
-                now,
-            );
-            Ok(())
-        })
-    }
-
-    pub fn set_price(&self, sku: &str, price: Decimal) -> Result<(), ShopifyRefused> {
-        self.inner.change(|state, now| {
-            let id = state
-                .find_sku(sku)
-                .ok_or_else(|| ShopifyRefused::NoSuchSku(sku.to_owned()))?
-                .id;
-            let Some(variant) = state.variants.get_mut(&id) else {
-                return Ok(());
-            };
-            variant.price = price;
-            variant.updated_at = now;
-            let product = variant.product;
-            state.touch_product(product, now);
-            Ok(())
-        })
-    }
-
-    /// The merchant throws the app out: tokens and subscriptions are gone, `app/uninstalled` goes out first.
-    pub fn uninstall_app(&self) {
-        self.inner
-            .change(|state, _| state.announce("APP_UNINSTALLED", Resource::Shop));
-        self.expire_tokens();
-    }
-
-    // What the merchant can look at
-
-    /// Available units over all locations; nothing when the shop does not track the SKU.
-    pub fn stock_of(&self, sku: &str) -> Option<i64> {
-        self.inner.read(|state| {
-            state
-                .find_sku(sku)
-                .and_then(|variant| state.available(variant))
-        })
-    }
-
-    /// (available, committed, on hand) at one location.
-    pub fn level_of(&self, sku: &str, location: i64) -> Option<(i64, i64, i64)> {
-        self.inner.read(|state| {
-            let variant = state.find_sku(sku)?;
-            let level = state.items.get(&variant.item)?.levels.get(&location)?;
-            Some((level.available, level.committed, level.on_hand()))
-        })
-    }
-
-    pub fn orders(&self) -> Vec<ShopifyOrderView> {
-        self.inner.read(|state| {
-            let view = |order: &crate::shopify::model::Order| ShopifyOrderView {
-                id: order.id,
-                name: order.name(),
-                financial_status: order.financial_status(),
-                fulfillment_status: order.fulfillment_status(),
-                cancelled: order.cancelled_at.is_some(),
-                lines: order
-                    .lines
-                    .iter()
-                    .map(|line| (line.sku.clone(), line.current))
-                    .collect(),
-                total: order.total(true),
-                created_at_ms: order.created_at,
-                updated_at_ms: order.updated_at,
-            };
-            state.orders.values().map(view).collect()
-        })
-    }
-
-    pub fn order(&self, id: i64) -> Option<ShopifyOrderView> {
-        self.orders().into_iter().find(|order| order.id == id)
-    }
-
-    /// The parcels of an order that were not undone.
-    pub fn tracking_of(&self, order: i64) -> Vec<Parcel> {
-        self.inner.read(|state| {
-            let shipped = state
-                .fulfillments
-                .values()
-                .filter(|known| known.order == order && known.status == "SUCCESS");
-            shipped.map(|known| known.parcel.clone()).collect()
-        })
-    }
-
-    /// How often the buyer was written to about a parcel.
-    pub fn notices_of(&self, order: i64) -> usize {
-        self.inner.read(|state| {
-            state
-                .fulfillments
-                .values()
-                .filter(|known| known.order == order && known.notified)
-                .count()
-        })
-    }
-
-    /// Every write to available stock, oldest first.
-    pub fn stock_writes(&self) -> Vec<LevelWrite> {
-        self.inner.read(|state| state.writes.clone())
-    }
-
-    /// The stock writes that came over the API.
-    pub fn pushes(&self) -> Vec<LevelWrite> {
-        self.inner.read(|state| {
-            state
-                .writes
-                .iter()
-                .filter(|write| write.by == LevelWriter::Api)
-                .cloned()
-                .collect()
-        })
-    }
-
     // Webhooks
 
     pub fn webhooks(&self) -> Vec<SubscriptionView> {
@@ -615,7 +253,7 @@ impl ShopifyShop {
         })
     }
 
-    /// Every post made, with headers and body.
+    /// Every post made (the newest 20,000), with headers and body.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.inner.outbox.deliveries()
     }

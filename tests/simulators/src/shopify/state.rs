@@ -10,8 +10,8 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use crate::shopify::catalogue::NewVariant;
 use crate::shopify::idempotency::Memory;
 use crate::shopify::model::{
-    Adjustment, Fulfillment, FulfillmentOrder, Item, Level, LevelWrite, LevelWriter, Location,
-    Order, Product, Refund, Return, Subscription, Variant,
+    Adjustment, Fulfillment, FulfillmentOrder, Item, Level, LevelWrite, LevelWriter, Location, Order, Product, Refund, Return,
+    Subscription, Variant,
 };
 
 /// How this shop was set up once.
@@ -105,14 +105,7 @@ impl State {
 
     pub(crate) fn add_location(&mut self, name: &str, now: i64) -> i64 {
         let id = self.next_id();
-        self.locations.insert(
-            id,
-            Location {
-                id,
-                name: name.to_owned(),
-                created_at: now,
-            },
-        );
+        self.locations.insert(id, Location { id, name: name.to_owned(), created_at: now });
         id
     }
 
@@ -122,40 +115,14 @@ impl State {
 
     pub(crate) fn add_product(&mut self, title: &str, variants: Vec<NewVariant>, now: i64) -> i64 {
         let id = self.next_id();
-        let handle: String = title
-            .to_lowercase()
-            .chars()
-            .map(|letter| {
-                if letter.is_alphanumeric() {
-                    letter
-                } else {
-                    '-'
-                }
-            })
-            .collect();
+        let handle: String = title.to_lowercase().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
         let location = self.first_location();
         let mut ids = Vec::new();
         for (index, new) in variants.into_iter().enumerate() {
             let (variant, item, level) = (self.next_id(), self.next_id(), self.next_id());
-            let level = Level {
-                id: level,
-                available: new.stock,
-                committed: 0,
-                created_at: now,
-                updated_at: now,
-            };
+            let level = Level { id: level, available: new.stock, committed: 0, created_at: now, updated_at: now };
             let levels = BTreeMap::from([(location, level)]);
-            self.items.insert(
-                item,
-                Item {
-                    id: item,
-                    variant,
-                    tracked: new.tracked,
-                    levels,
-                    created_at: now,
-                    updated_at: now,
-                },
-            );
+            self.items.insert(item, Item { id: item, variant, tracked: new.tracked, levels, created_at: now, updated_at: now });
             self.variants.insert(
                 variant,
                 Variant {
@@ -207,28 +174,15 @@ impl State {
     }
 
     /// Changes a level by both deltas and books the change of `available`.
-    pub(crate) fn move_level(
-        &mut self,
-        item_id: i64,
-        location: i64,
-        available: i64,
-        committed: i64,
-        by: LevelWriter,
-        now: i64,
-    ) {
+    pub(crate) fn move_level(&mut self, item_id: i64, location: i64, available: i64, committed: i64, by: LevelWriter, now: i64) {
         let fresh = self.next_id();
         let Some(item) = self.items.get_mut(&item_id) else {
             return;
         };
         let tracked = item.tracked;
         let variant = item.variant;
-        let level = item.levels.entry(location).or_insert(Level {
-            id: fresh,
-            available: 0,
-            committed: 0,
-            created_at: now,
-            updated_at: now,
-        });
+        let level =
+            item.levels.entry(location).or_insert(Level { id: fresh, available: 0, committed: 0, created_at: now, updated_at: now });
         let before = level.available;
         level.available += available;
         level.committed += committed;
@@ -237,25 +191,11 @@ impl State {
         let after = level.available;
         // A push of the number that is already there is still a push.
         if tracked && (available != 0 || by == LevelWriter::Api) {
-            let sku = self
-                .variants
-                .get(&variant)
-                .map(|variant| variant.sku.clone())
-                .unwrap_or_default();
-            self.writes.push(LevelWrite {
-                at_ms: now,
-                sku,
-                location,
-                before,
-                after,
-                by,
-            });
+            let sku = self.variants.get(&variant).map(|variant| variant.sku.clone()).unwrap_or_default();
+            self.writes.push(LevelWrite { at_ms: now, sku, location, before, after, by });
         }
         if available != 0 {
-            self.announce(
-                "INVENTORY_LEVELS_UPDATE",
-                Resource::Level(item_id, location),
-            );
+            self.announce("INVENTORY_LEVELS_UPDATE", Resource::Level(item_id, location));
             if let Some(product) = self.variants.get(&variant).map(|variant| variant.product) {
                 self.touch_product(product, now);
             }

@@ -91,10 +91,7 @@ pub struct NewVariation {
 
 impl NewVariation {
     pub fn new(product: NewProduct, options: &[(&str, &str)]) -> Self {
-        let options = options
-            .iter()
-            .map(|(name, option)| ((*name).to_owned(), (*option).to_owned()))
-            .collect();
+        let options = options.iter().map(|(name, option)| ((*name).to_owned(), (*option).to_owned())).collect();
         Self { product, options }
     }
 }
@@ -181,9 +178,7 @@ impl Purchase {
 /// Why the shop's own checkout or admin refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    #[error(
-        "the shop has {left} of {sku}, {wanted} were wanted; ask for oversell() to sell it anyway"
-    )]
+    #[error("the shop has {left} of {sku}, {wanted} were wanted; ask for oversell() to sell it anyway")]
     OutOfStock { sku: String, wanted: i64, left: i64 },
     #[error("the shop has no product with SKU {0}; add it first")]
     NoSuchSku(String),

@@ -37,10 +37,7 @@ impl Hookshot {
         if let Some(order) = state.orders.get(&resource) {
             return Some(self.face.order(state, order));
         }
-        state
-            .items
-            .get(&resource)
-            .map(|item| self.face.item(state, item))
+        state.items.get(&resource).map(|item| self.face.item(state, item))
     }
 }
 
@@ -53,31 +50,20 @@ impl Sender for Hookshot {
 
     fn freeze(&self, job: &mut Job) {
         let state = lock(&self.state);
-        job.body = self
-            .payload(&state, job.topic, job.resource)
-            .map(|body| body.to_string().into_bytes());
+        job.body = self.payload(&state, job.topic, job.resource).map(|body| body.to_string().into_bytes());
     }
 
     fn prepare(&self, job: &Job) -> Option<Post> {
         let state = lock(&self.state);
-        let webhook = state
-            .webhooks
-            .get(&job.webhook)
-            .filter(|webhook| webhook.status == "active")?;
+        let webhook = state.webhooks.get(&job.webhook).filter(|webhook| webhook.status == "active")?;
         let body = match &job.body {
             Some(body) => body.clone(),
-            None => self
-                .payload(&state, job.topic, job.resource)?
-                .to_string()
-                .into_bytes(),
+            None => self.payload(&state, job.topic, job.resource)?.to_string().into_bytes(),
         };
         let (resource, event) = job.topic.split_once('.')?;
         // The channel derives the delivery id from the webhook and the second alone, so two orders may share one.
         let of = format!("{}{}", webhook.id, self.front.now() / 1000);
-        let delivery: String = hmac_sha256(b"delivery", of.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let delivery: String = hmac_sha256(b"delivery", of.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let headers = vec![
             ("Content-Type", "application/json".to_owned()),
             ("User-Agent", USER_AGENT.to_owned()),
@@ -89,11 +75,7 @@ impl Sender for Hookshot {
             ("X-WC-Webhook-ID", webhook.id.to_string()),
             ("X-WC-Webhook-Delivery-ID", delivery[..32].to_owned()),
         ];
-        Some(Post {
-            url: webhook.delivery_url.clone(),
-            headers,
-            body,
-        })
+        Some(Post { url: webhook.delivery_url.clone(), headers, body })
     }
 
     fn finished(&self, job: Job, reception: Reception) -> Option<(i64, Job)> {
@@ -117,13 +99,7 @@ impl Sender for Hookshot {
 pub(crate) fn ping(url: &str, webhook: i64) -> Post {
     Post {
         url: url.to_owned(),
-        headers: vec![
-            (
-                "Content-Type",
-                "application/x-www-form-urlencoded".to_owned(),
-            ),
-            ("User-Agent", USER_AGENT.to_owned()),
-        ],
+        headers: vec![("Content-Type", "application/x-www-form-urlencoded".to_owned()), ("User-Agent", USER_AGENT.to_owned())],
         body: format!("webhook_id={webhook}").into_bytes(),
     }
 }

@@ -1,9 +1,11 @@
-//! WooCommerce: the shop's books (`model`, `state`), how they are written down (`render`), the REST routes (`routes`), the
-//! webhooks (`hooks`) and the running shop with its admin side (`shop`).
+//! WooCommerce: the shop's books (`model`, `state`, `orders`), how they are written down (`render`), the REST routes (`routes`), the
+//! webhooks (`hooks`) and the running shop (`shop`) with its admin side (`admin`).
 
+mod admin;
 mod catalogue;
 mod hooks;
 mod model;
+mod orders;
 mod render;
 mod routes;
 mod shop;

@@ -160,11 +160,7 @@ impl Order {
     }
 
     pub(crate) fn cart_tax(&self) -> Decimal {
-        self.lines
-            .iter()
-            .map(|line| line.total_tax)
-            .sum::<Decimal>()
-            + self.fee.iter().map(|fee| fee.tax).sum::<Decimal>()
+        self.lines.iter().map(|line| line.total_tax).sum::<Decimal>() + self.fee.iter().map(|fee| fee.tax).sum::<Decimal>()
     }
 
     pub(crate) fn shipping_tax(&self) -> Decimal {

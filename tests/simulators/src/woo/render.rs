@@ -4,10 +4,9 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use crate::clock::wall;
-use crate::woo::model::{
-    Item, Kind, Line, ManageStock, Meta, Note, Order, Refund, Tracking, Webhook,
-};
-use crate::woo::state::{State, line_item};
+use crate::woo::model::{Item, Kind, Line, ManageStock, Meta, Note, Order, Refund, Tracking, Webhook};
+use crate::woo::orders::line_item;
+use crate::woo::state::State;
 
 /// What every answer needs to know about the shop.
 #[derive(Clone)]
@@ -63,11 +62,9 @@ impl Face {
         self.date(&mut object, "date_modified", Some(item.modified_at));
         self.date(&mut object, "date_on_sale_from", None);
         self.date(&mut object, "date_on_sale_to", None);
-        let price =
-            |price: Option<Decimal>| price.map(|price| self.money(price)).unwrap_or_default();
+        let price = |price: Option<Decimal>| price.map(|price| self.money(price)).unwrap_or_default();
         let (manage, quantity, status) = self.stock(state, item);
-        let on_backorder =
-            item.backorders_allowed() && state.stock_of(item.id).is_some_and(|stock| stock < 0);
+        let on_backorder = item.backorders_allowed() && state.stock_of(item.id).is_some_and(|stock| stock < 0);
         let rest = json!({
             "description": item.description,
             "permalink": format!("{}/product/{}/", self.origin, slug(item)),
@@ -106,11 +103,7 @@ impl Face {
 
     pub(crate) fn product(&self, state: &State, item: &Item) -> Value {
         let mut object = self.sellable(state, item);
-        let prices = item
-            .variations
-            .iter()
-            .filter_map(|id| state.items.get(id))
-            .filter_map(Item::price);
+        let prices = item.variations.iter().filter_map(|id| state.items.get(id)).filter_map(Item::price);
         if let Some(least) = prices.min() {
             object.insert("price".into(), json!(self.money(least)));
         }
@@ -162,24 +155,15 @@ impl Face {
 
     pub(crate) fn variation(&self, state: &State, item: &Item) -> Value {
         let mut object = self.sellable(state, item);
-        let attributes: Vec<Value> = item
-            .attributes
-            .iter()
-            .map(|(name, options)| json!({ "id": 0, "name": name, "option": options.first() }))
-            .collect();
+        let attributes: Vec<Value> =
+            item.attributes.iter().map(|(name, options)| json!({ "id": 0, "name": name, "option": options.first() })).collect();
         let up = format!("products/{}", item.parent);
         let mut image = Map::new();
         image.insert("id".into(), json!(0));
         self.date(&mut image, "date_created", Some(item.created_at));
         self.date(&mut image, "date_modified", Some(item.created_at));
-        let placeholder = format!(
-            "{}/wp-content/uploads/woocommerce-placeholder.png",
-            self.origin
-        );
-        extend(
-            &mut image,
-            json!({ "src": placeholder, "name": "Placeholder", "alt": "Placeholder" }),
-        );
+        let placeholder = format!("{}/wp-content/uploads/woocommerce-placeholder.png", self.origin);
+        extend(&mut image, json!({ "src": placeholder, "name": "Placeholder", "alt": "Placeholder" }));
         let rest = json!({
             "name": item.attributes.iter().flat_map(|(_, options)| options.clone()).collect::<Vec<_>>().join(", "),
             "type": "variation",
@@ -198,31 +182,20 @@ impl Face {
 
     /// The shape the REST route and the webhook of this item share.
     pub(crate) fn item(&self, state: &State, item: &Item) -> Value {
-        if item.kind == Kind::Variation {
-            self.variation(state, item)
-        } else {
-            self.product(state, item)
-        }
+        if item.kind == Kind::Variation { self.variation(state, item) } else { self.product(state, item) }
     }
 
     fn line(&self, order: &Order, state: &State, line: &Line) -> Value {
         let rate = Decimal::new(i64::from(order.tax_bps), 4);
         let exact = |net: Decimal| (net * rate).normalize().to_string();
-        let taxes = if order.tax_bps == 0 {
-            json!([])
-        } else {
-            json!([{ "id": 1, "total": exact(line.total), "subtotal": exact(line.subtotal) }])
-        };
+        let taxes =
+            if order.tax_bps == 0 { json!([]) } else { json!([{ "id": 1, "total": exact(line.total), "subtotal": exact(line.subtotal) }]) };
         let mut meta = metas(&line.meta);
         if line.reduced > 0 {
             meta.push(json!({ "id": line.id * 10, "key": "_reduced_stock", "value": line.reduced.to_string(),
                 "display_key": "_reduced_stock", "display_value": line.reduced.to_string() }));
         }
-        let gtin = state
-            .items
-            .get(&line_item(line))
-            .map(|item| item.gtin.clone())
-            .unwrap_or_default();
+        let gtin = state.items.get(&line_item(line)).map(|item| item.gtin.clone()).unwrap_or_default();
         json!({
             "id": line.id, "name": line.name, "product_id": line.product, "variation_id": line.variation,
             "quantity": line.quantity, "tax_class": "",
@@ -241,11 +214,7 @@ impl Face {
         self.date(&mut object, "date_paid", order.paid_at);
         self.date(&mut object, "date_completed", order.completed_at);
         let tax_rate = |amount: Decimal| {
-            if order.tax_bps == 0 {
-                json!([])
-            } else {
-                json!([{ "id": 1, "total": self.money(amount), "subtotal": "" }])
-            }
+            if order.tax_bps == 0 { json!([]) } else { json!([{ "id": 1, "total": self.money(amount), "subtotal": "" }]) }
         };
         let tax_lines = if order.tax_bps == 0 {
             json!([])
@@ -284,9 +253,7 @@ impl Face {
         let refunds: Vec<Value> = order
             .refunds
             .iter()
-            .map(|refund| {
-                json!({ "id": refund.id, "reason": refund.reason, "total": format!("-{}", self.money(refund.amount)) })
-            })
+            .map(|refund| json!({ "id": refund.id, "reason": refund.reason, "total": format!("-{}", self.money(refund.amount)) }))
             .collect();
         let buyer = &order.buyer;
         let address = json!({
@@ -380,10 +347,7 @@ impl Face {
     }
 
     pub(crate) fn webhook(&self, webhook: &Webhook) -> Value {
-        let (resource, event) = webhook
-            .topic
-            .split_once('.')
-            .unwrap_or((&webhook.topic, ""));
+        let (resource, event) = webhook.topic.split_once('.').unwrap_or((&webhook.topic, ""));
         let mut object = Map::new();
         self.date(&mut object, "date_created", Some(webhook.created_at));
         self.date(&mut object, "date_modified", Some(webhook.modified_at));
@@ -412,24 +376,11 @@ impl Face {
 }
 
 pub(crate) fn metas(meta: &[Meta]) -> Vec<Value> {
-    meta.iter()
-        .map(|meta| json!({ "id": meta.id, "key": meta.key, "value": meta.value }))
-        .collect()
+    meta.iter().map(|meta| json!({ "id": meta.id, "key": meta.key, "value": meta.value })).collect()
 }
 
 fn slug(item: &Item) -> String {
-    let dashed: String = item
-        .name
-        .to_lowercase()
-        .chars()
-        .map(|letter| {
-            if letter.is_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .collect();
+    let dashed: String = item.name.to_lowercase().chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
     format!("{dashed}-{}", item.id)
 }
 
@@ -455,10 +406,7 @@ fn hooks(topic: &str) -> Vec<&'static str> {
         "order.deleted" => vec!["wp_trash_post", "woocommerce_trash_order"],
         "order.restored" => vec!["untrashed_post", "woocommerce_untrash_order"],
         "product.created" => vec!["woocommerce_new_product"],
-        "product.updated" => vec![
-            "woocommerce_update_product",
-            "woocommerce_update_product_variation",
-        ],
+        "product.updated" => vec!["woocommerce_update_product", "woocommerce_update_product_variation"],
         "product.deleted" => vec!["wp_trash_post"],
         "product.restored" => vec!["untrashed_post"],
         _ => vec![],

@@ -15,10 +15,7 @@ pub(crate) fn of(order: &Order) -> Vec<Tracking> {
         return Vec::new();
     };
     let text = |parcel: &Value, names: [&str; 2]| {
-        let found = names
-            .iter()
-            .filter_map(|name| parcel.get(*name).and_then(Value::as_str))
-            .find(|text| !text.is_empty());
+        let found = names.iter().filter_map(|name| parcel.get(*name).and_then(Value::as_str)).find(|text| !text.is_empty());
         found.unwrap_or_default().to_owned()
     };
     parcels
@@ -43,27 +40,14 @@ pub(crate) fn add(order: &mut Order, tracking: &Tracking, shipped_at_ms: i64, me
         "tracking_id": tracking.id,
     });
     match order.meta.iter_mut().find(|meta| meta.key == META_KEY) {
-        Some(Meta {
-            value: Value::Array(parcels),
-            ..
-        }) => parcels.push(parcel),
+        Some(Meta { value: Value::Array(parcels), .. }) => parcels.push(parcel),
         Some(meta) => meta.value = json!([parcel]),
-        None => order.meta.push(Meta {
-            id: meta_id,
-            key: META_KEY.to_owned(),
-            value: json!([parcel]),
-        }),
+        None => order.meta.push(Meta { id: meta_id, key: META_KEY.to_owned(), value: json!([parcel]) }),
     }
 }
 
 pub(crate) fn remove(order: &mut Order, tracking_id: &str) {
-    if let Some(Meta {
-        value: Value::Array(parcels),
-        ..
-    }) = order.meta.iter_mut().find(|meta| meta.key == META_KEY)
-    {
-        parcels.retain(|parcel| {
-            parcel.get("tracking_id").and_then(Value::as_str) != Some(tracking_id)
-        });
+    if let Some(Meta { value: Value::Array(parcels), .. }) = order.meta.iter_mut().find(|meta| meta.key == META_KEY) {
+        parcels.retain(|parcel| parcel.get("tracking_id").and_then(Value::as_str) != Some(tracking_id));
     }
 }

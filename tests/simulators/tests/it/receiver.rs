@@ -32,11 +32,7 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let receiver = Self {
-            url,
-            got: Arc::default(),
-            status: Arc::new(Mutex::new(200)),
-        };
+        let receiver = Self { url, got: Arc::default(), status: Arc::new(Mutex::new(200)) };
         let app = Router::new().fallback(take).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         receiver
@@ -52,14 +48,8 @@ impl Receiver {
 }
 
 async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-        .collect();
-    receiver.got.lock().unwrap().push(Got {
-        headers,
-        body: body.to_vec(),
-    });
+    let headers = headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    receiver.got.lock().unwrap().push(Got { headers, body: body.to_vec() });
     StatusCode::from_u16(*receiver.status.lock().unwrap()).unwrap()
 }
 

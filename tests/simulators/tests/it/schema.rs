@@ -13,18 +13,12 @@ use crate::specs;
 fn published() -> Option<Schema> {
     let packed = specs::read("shopify/admin-2026-10.graphql.gz")?;
     let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice())
-        .read_to_string(&mut text)
-        .unwrap();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
     Some(Schema::parse(text, "admin-2026-10.graphql").unwrap_or_else(|wrong| wrong.partial))
 }
 
 fn argument_text(argument: &InputValueDefinition) -> String {
-    let default = argument
-        .default_value
-        .as_ref()
-        .map(|value| format!(" = {value}"))
-        .unwrap_or_default();
+    let default = argument.default_value.as_ref().map(|value| format!(" = {value}")).unwrap_or_default();
     format!("{}{default}", argument.ty)
 }
 
@@ -46,22 +40,14 @@ fn every_type_field_argument_and_value_stands_in_the_published_schema_with_the_s
             }
         };
         let fields = match (ours, theirs) {
-            (ExtendedType::Object(ours), ExtendedType::Object(theirs)) => {
-                (&ours.fields, &theirs.fields)
-            }
-            (ExtendedType::Interface(ours), ExtendedType::Interface(theirs)) => {
-                (&ours.fields, &theirs.fields)
-            }
+            (ExtendedType::Object(ours), ExtendedType::Object(theirs)) => (&ours.fields, &theirs.fields),
+            (ExtendedType::Interface(ours), ExtendedType::Interface(theirs)) => (&ours.fields, &theirs.fields),
             (ExtendedType::InputObject(ours), ExtendedType::InputObject(theirs)) => {
                 for (field, ours) in &ours.fields {
                     let theirs = theirs.fields.get(field).map(|theirs| argument_text(theirs));
                     same(format!("{name}.{field}"), Some(argument_text(ours)), theirs);
                 }
-                for (field, theirs) in theirs
-                    .fields
-                    .iter()
-                    .filter(|(_, theirs)| theirs.is_required())
-                {
+                for (field, theirs) in theirs.fields.iter().filter(|(_, theirs)| theirs.is_required()) {
                     same(
                         format!("{name}.{field} is required"),
                         ours.fields.get(field).map(|ours| argument_text(ours)),
@@ -94,28 +80,17 @@ fn every_type_field_argument_and_value_stands_in_the_published_schema_with_the_s
         };
         for (field, ours) in fields.0 {
             let theirs = fields.1.get(field);
-            same(
-                format!("{name}.{field}"),
-                Some(ours.ty.to_string()),
-                theirs.map(|theirs| theirs.ty.to_string()),
-            );
+            same(format!("{name}.{field}"), Some(ours.ty.to_string()), theirs.map(|theirs| theirs.ty.to_string()));
             for argument in &ours.arguments {
                 let known = theirs.and_then(|theirs| theirs.argument_by_name(&argument.name));
-                same(
-                    format!("{name}.{field}({})", argument.name),
-                    Some(argument_text(argument)),
-                    known.map(|known| argument_text(known)),
-                );
+                same(format!("{name}.{field}({})", argument.name), Some(argument_text(argument)), known.map(|known| argument_text(known)));
             }
         }
     }
     let ours = &ours.directive_definitions["idempotent"];
     let theirs = &published.directive_definitions["idempotent"];
     assert_eq!(ours.locations, theirs.locations);
-    assert_eq!(
-        argument_text(&ours.arguments[0]),
-        argument_text(&theirs.arguments[0])
-    );
+    assert_eq!(argument_text(&ours.arguments[0]), argument_text(&theirs.arguments[0]));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(checked > 800, "only {checked} things were compared");
 }

@@ -1,11 +1,17 @@
 //! The Shopify shop as its own apps see it.
 
-use entrepot_simulators::shopify::{Basket, NewVariant};
-use entrepot_simulators::{Fault, HandClock, ShopifyConfig, ShopifyShop, When, signature};
+use entrepot_simulators::shopify::NewVariant;
+use entrepot_simulators::{HandClock, ShopifyConfig, ShopifyShop};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use crate::receiver::{Receiver, http};
+use crate::receiver::http;
+
+mod api;
+mod faults;
+mod orders;
+mod quantities;
+mod webhooks;
 
 const NOON: i64 = 1_795_176_000_000;
 
@@ -16,20 +22,14 @@ struct App {
 }
 
 async fn grant(shop: &ShopifyShop, secret: &str) -> (u16, Value) {
-    let form = format!(
-        "client_id={}&client_secret={secret}&grant_type=client_credentials",
-        shop.client_id()
-    );
+    let form = format!("client_id={}&client_secret={secret}&grant_type=client_credentials", shop.client_id());
     let request = http()
         .post(format!("{}/admin/oauth/access_token", shop.origin()))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form);
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
-    (
-        status,
-        serde_json::from_slice(&response.bytes().await.unwrap()).unwrap(),
-    )
+    (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }
 
 impl App {
@@ -37,11 +37,7 @@ impl App {
         let (status, body) = grant(shop, shop.client_secret()).await;
         assert_eq!(status, 200);
         assert_eq!(body["expires_in"], 86_399);
-        Self {
-            http: http(),
-            origin: shop.origin(),
-            token: body["access_token"].as_str().unwrap().to_owned(),
-        }
+        Self { http: http(), origin: shop.origin(), token: body["access_token"].as_str().unwrap().to_owned() }
     }
 
     async fn try_run(&self, query: &str, variables: Value) -> Result<(u16, Value), reqwest::Error> {
@@ -55,10 +51,7 @@ impl App {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await?;
-        Ok((
-            status,
-            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        ))
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
     }
 
     /// Data of a query that must not have errors.
@@ -74,9 +67,7 @@ impl App {
             webhookSubscriptionCreate(topic: $topic, webhookSubscription: $hook) {
                 webhookSubscription { id topic uri format endpoint { ... on WebhookHttpEndpoint { callbackUrl } } }
                 userErrors { field message } } }";
-        let data = self
-            .run(query, json!({ "topic": topic, "hook": { "uri": uri } }))
-            .await;
+        let data = self.run(query, json!({ "topic": topic, "hook": { "uri": uri } })).await;
         data["webhookSubscriptionCreate"].clone()
     }
 }
@@ -87,86 +78,15 @@ fn euros(cents: i64) -> Decimal {
 
 async fn shop() -> (ShopifyShop, HandClock) {
     let hand = HandClock::at(NOON);
-    let config = ShopifyConfig {
-        clock: hand.clock(),
-        ..ShopifyConfig::seeded(7)
-    };
+    let config = ShopifyConfig { clock: hand.clock(), ..ShopifyConfig::seeded(7) };
     let shop = ShopifyShop::start(config).await.unwrap();
-    shop.add_product(
-        "Mug",
-        vec![
-            NewVariant::new("MUG", euros(1250))
-                .stock(5)
-                .barcode("4006381333931")
-                .grams(350),
-        ],
-    );
+    shop.add_product("Mug", vec![NewVariant::new("MUG", euros(1250)).stock(5).barcode("4006381333931").grams(350)]);
     shop.add_product(
         "Tee",
         vec![
-            NewVariant::new("TEE-S", euros(2000))
-                .stock(3)
-                .option("Size", "S"),
-            NewVariant::new("TEE-M", euros(2100))
-                .stock(40)
-                .option("Size", "M"),
+            NewVariant::new("TEE-S", euros(2000)).stock(3).option("Size", "S"),
+            NewVariant::new("TEE-M", euros(2100)).stock(40).option("Size", "M"),
         ],
     );
     (shop, hand)
-}
-
-#[tokio::test]
-async fn an_order_lowers_what_is_available_and_reaches_the_receiver_signed() {
-    let (shop, _) = shop().await;
-    let app = App::of(&shop).await;
-    let receiver = Receiver::start().await;
-    let created = app.subscribe("ORDERS_CREATE", &receiver.url).await;
-    assert_eq!(created["userErrors"], json!([]));
-    assert_eq!(
-        created["webhookSubscription"]["endpoint"]["callbackUrl"],
-        receiver.url
-    );
-    let order = shop
-        .place_order(Basket::of("MUG", 2).and("TEE-S", 1).shipping(euros(490)))
-        .unwrap();
-    shop.deliveries_idle().await;
-    assert_eq!(shop.stock_of("MUG"), Some(3));
-    let location = shop.locations()[0];
-    assert_eq!(shop.level_of("MUG", location), Some((3, 2, 5)));
-
-    let got = receiver.got();
-    assert_eq!(got.len(), 1);
-    let headers = &got[0].headers;
-    assert_eq!(
-        headers["x-shopify-hmac-sha256"],
-        signature(shop.client_secret(), &got[0].body)
-    );
-    assert_eq!(headers["x-shopify-topic"], "orders/create");
-    assert_eq!(headers["x-shopify-shop-domain"], shop.domain());
-    assert_eq!(headers["x-shopify-api-version"], "2026-10");
-    assert_eq!(headers["x-shopify-triggered-at"], "2026-11-20T12:00:00Z");
-    assert!(
-        headers.contains_key("x-shopify-webhook-id") && headers.contains_key("x-shopify-event-id")
-    );
-    let body = got[0].json();
-    assert_eq!(body["id"], order);
-    assert_eq!(body["total_price"], "59.38");
-    assert_eq!(body["created_at"], "2026-11-20T13:00:00+01:00");
-
-    let query = "query($id: ID!) { order(id: $id) { id name displayFinancialStatus totalPriceSet { shopMoney { amount currencyCode } }
-        lineItems(first: 10) { nodes { sku quantity variant { sku inventoryItem { id } } } } } }";
-    let data = app
-        .run(
-            query,
-            json!({ "id": format!("gid://shopify/Order/{order}") }),
-        )
-        .await;
-    assert_eq!(
-        data["order"]["totalPriceSet"]["shopMoney"],
-        json!({ "amount": "59.38", "currencyCode": "EUR" })
-    );
-    assert_eq!(
-        data["order"]["lineItems"]["nodes"][1]["variant"]["sku"],
-        "TEE-S"
-    );
 }

@@ -12,10 +12,7 @@ pub fn read(path: &str) -> Option<Vec<u8>> {
     let full = folder().join(path);
     let bytes = std::fs::read(&full).ok();
     if bytes.is_none() {
-        println!(
-            "skipped: {} is not there; set ENTREPOT_SPECS to the folder of channel documents",
-            full.display()
-        );
+        println!("skipped: {} is not there; set ENTREPOT_SPECS to the folder of channel documents", full.display());
     }
     bytes
 }

@@ -15,40 +15,22 @@ pub struct BrRemessa {
     pub total: Money,
 }
 
-pub fn br_remessa(
-    rules: &RuleSet,
-    date: Date,
-    value: Money,
-    icms_rate: Decimal,
-) -> Result<BrRemessa, Error> {
+pub fn br_remessa(rules: &RuleSet, date: Date, value: Money, icms_rate: Decimal) -> Result<BrRemessa, Error> {
     let program = rules.program("br.remessa_conforme", date)?;
     in_currency_of(program, value)?;
     let limit = number(program, "limit")?;
     if above(value, limit)? {
-        return Err(Error::OverLimit {
-            limit: format!("{limit} {}", program.ccy),
-        });
+        return Err(Error::OverLimit { limit: format!("{limit} {}", program.ccy) });
     }
-    let step = bracket(program.brackets("import_tax"), value.to_decimal()).ok_or(
-        Error::MissingNumber {
-            program: program.id.clone(),
-            what: "import_tax",
-        },
-    )?;
+    let step = bracket(program.brackets("import_tax"), value.to_decimal())
+        .ok_or(Error::MissingNumber { program: program.id.clone(), what: "import_tax" })?;
     let ccy = value.currency();
-    let raw = value
-        .exact()
-        .mul(Exact::from_decimal(step.rate))?
-        .sub(Exact::from_decimal(step.minus))?;
+    let raw = value.exact().mul(Exact::from_decimal(step.rate))?.sub(Exact::from_decimal(step.minus))?;
     let import_tax = half_up(raw, ccy)?;
     let rate = Exact::from_decimal(icms_rate);
     let base = value.checked_add(import_tax)?;
     let icms = half_up(base.exact().mul(rate)?.div(Exact::ONE.sub(rate)?)?, ccy)?;
-    Ok(BrRemessa {
-        import_tax,
-        icms,
-        total: base.checked_add(icms)?,
-    })
+    Ok(BrRemessa { import_tax, icms, total: base.checked_add(icms)? })
 }
 
 /// Mexico, simplified courier import in USD: one rate for everything.
@@ -59,12 +41,7 @@ pub struct MxCourier {
 }
 
 /// `None` = not the simplified way: no programme on that date or above its limit.
-pub fn mx_courier(
-    rules: &RuleSet,
-    date: Date,
-    origin: &str,
-    value: Money,
-) -> Result<Option<MxCourier>, Error> {
+pub fn mx_courier(rules: &RuleSet, date: Date, origin: &str, value: Money) -> Result<Option<MxCourier>, Error> {
     let Ok(program) = rules.program("mx.courier", date) else {
         return Ok(None);
     };
@@ -72,20 +49,10 @@ pub fn mx_courier(
     if above(value, number(program, "limit")?)? {
         return Ok(None);
     }
-    let group = if program.list_has("treaty", origin) {
-        "treaty"
-    } else {
-        "other"
-    };
-    let step =
-        bracket(program.brackets(group), value.to_decimal()).ok_or(Error::MissingNumber {
-            program: program.id.clone(),
-            what: "brackets",
-        })?;
-    Ok(Some(MxCourier {
-        rate: step.rate,
-        tax: value.mul_rounded(step.rate, RoundingMode::HalfUp)?,
-    }))
+    let group = if program.list_has("treaty", origin) { "treaty" } else { "other" };
+    let step = bracket(program.brackets(group), value.to_decimal())
+        .ok_or(Error::MissingNumber { program: program.id.clone(), what: "brackets" })?;
+    Ok(Some(MxCourier { rate: step.rate, tax: value.mul_rounded(step.rate, RoundingMode::HalfUp)? }))
 }
 
 /// Canada, in CAD.
@@ -105,10 +72,7 @@ pub fn ca_import(
     duty_rate: Option<Decimal>,
     province: &str,
 ) -> Result<CaImport, Error> {
-    let near = rules
-        .program("ca.courier_cusma", date)
-        .ok()
-        .filter(|p| p.list_has("from", ship_from) && p.list_has("modes", mode));
+    let near = rules.program("ca.courier_cusma", date).ok().filter(|p| p.list_has("from", ship_from) && p.list_has("modes", mode));
     let program = match near {
         Some(program) => program,
         None => rules.program("ca.other", date)?,
@@ -116,9 +80,7 @@ pub fn ca_import(
     in_currency_of(program, value_for_duty)?;
     let zero = Money::zero(value_for_duty.currency());
     let duty = if above(value_for_duty, number(program, "duty_free_up_to")?)? {
-        let rate = duty_rate.ok_or_else(|| Error::MissingFact {
-            what: "the duty rate into CA".to_owned(),
-        })?;
+        let rate = duty_rate.ok_or_else(|| Error::MissingFact { what: "the duty rate into CA".to_owned() })?;
         value_for_duty.mul_rounded(rate, RoundingMode::HalfUp)?
     } else {
         zero
@@ -126,9 +88,7 @@ pub fn ca_import(
     let tax = if above(value_for_duty, number(program, "tax_free_up_to")?)? {
         let province = province.trim_start_matches("CA-");
         let rates = rate_for(rules, &format!("CA-{province}"), "standard", date)?;
-        value_for_duty
-            .checked_add(duty)?
-            .mul_rounded(rates.total()?, RoundingMode::HalfUp)?
+        value_for_duty.checked_add(duty)?.mul_rounded(rates.total()?, RoundingMode::HalfUp)?
     } else {
         zero
     };
@@ -167,38 +127,16 @@ pub struct UsEntry {
     pub surcharge: Option<Money>,
 }
 
-pub fn us_entry(
-    rules: &RuleSet,
-    date: Date,
-    mode: &str,
-    value: Money,
-    ieepa_rate: Option<Decimal>,
-) -> Result<UsEntry, Error> {
-    let answer = |rule| UsEntry {
-        rule,
-        duty_free: rule == UsRule::Section321,
-        specific_duty: None,
-        surcharge: None,
-    };
+pub fn us_entry(rules: &RuleSet, date: Date, mode: &str, value: Money, ieepa_rate: Option<Decimal>) -> Result<UsEntry, Error> {
+    let answer = |rule| UsEntry { rule, duty_free: rule == UsRule::Section321, specific_duty: None, surcharge: None };
     if let Ok(program) = rules.program("us.section321", date) {
         in_currency_of(program, value)?;
         let over = above(value, number(program, "threshold")?)?;
-        return Ok(answer(if over {
-            UsRule::Tariff
-        } else {
-            UsRule::Section321
-        }));
+        return Ok(answer(if over { UsRule::Tariff } else { UsRule::Section321 }));
     }
-    if let (Ok(program), "post", Some(rate)) = (
-        rules.program("us.ieepa_postal_specific", date),
-        mode,
-        ieepa_rate,
-    ) {
+    if let (Ok(program), "post", Some(rate)) = (rules.program("us.ieepa_postal_specific", date), mode, ieepa_rate) {
         let step = bracket(program.brackets("per_item"), rate);
-        let fixed = step.and_then(|s| s.fixed).ok_or(Error::MissingNumber {
-            program: program.id.clone(),
-            what: "per_item",
-        })?;
+        let fixed = step.and_then(|s| s.fixed).ok_or(Error::MissingNumber { program: program.id.clone(), what: "per_item" })?;
         return Ok(UsEntry {
             specific_duty: Some(Money::from_decimal_exact(fixed, value.currency())?),
             ..answer(UsRule::IeepaPostalSpecific)
@@ -206,10 +144,7 @@ pub fn us_entry(
     }
     if let Ok(program) = rules.program("us.section122", date) {
         let rate = number(program, "surcharge")?;
-        return Ok(UsEntry {
-            surcharge: Some(value.mul_rounded(rate, RoundingMode::HalfUp)?),
-            ..answer(UsRule::Section122)
-        });
+        return Ok(UsEntry { surcharge: Some(value.mul_rounded(rate, RoundingMode::HalfUp)?), ..answer(UsRule::Section122) });
     }
     if rules.program("us.tariff_known", date).is_err() {
         return Ok(answer(UsRule::TariffFeedNeeded));
@@ -246,22 +181,12 @@ pub struct UsNexus {
 }
 
 /// Economic nexus by yearly sales and transactions. Sales must exceed the limit, or reach it if `inclusive`.
-pub fn us_nexus(
-    state: &UsState,
-    sales_usd: Decimal,
-    transactions: u64,
-    inclusive: bool,
-) -> UsNexus {
+pub fn us_nexus(state: &UsState, sales_usd: Decimal, transactions: u64, inclusive: bool) -> UsNexus {
     let Some(limit) = state.nexus_sales_usd else {
-        return UsNexus {
-            nexus: false,
-            why: UsNexusWhy::NoStateSalesTax,
-        };
+        return UsNexus { nexus: false, why: UsNexusWhy::NoStateSalesTax };
     };
     let by_sales = sales_usd > limit || (inclusive && sales_usd == limit);
-    let by_count = state
-        .nexus_transactions
-        .is_some_and(|count| transactions >= count);
+    let by_count = state.nexus_transactions.is_some_and(|count| transactions >= count);
     let both = state.nexus_logic == Some(NexusLogic::And);
     let why = match (both, by_sales, by_count) {
         (true, true, true) => UsNexusWhy::SalesAndTransactions,
@@ -270,10 +195,7 @@ pub fn us_nexus(
         (false, false, true) => UsNexusWhy::Transactions,
         (false, false, false) => UsNexusWhy::Below,
     };
-    UsNexus {
-        nexus: why != UsNexusWhy::Below,
-        why,
-    }
+    UsNexus { nexus: why != UsNexusWhy::Below, why }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -288,22 +210,10 @@ pub struct UsSourcing {
 pub fn us_sourcing(from: &UsState, to: &UsState, marketplace: bool) -> UsSourcing {
     let sourced_to = to.state.clone();
     if marketplace {
-        return UsSourcing {
-            collector: "marketplace",
-            sourced_to,
-            location: None,
-        };
+        return UsSourcing { collector: "marketplace", sourced_to, location: None };
     }
     if from.state == to.state {
-        return UsSourcing {
-            collector: "seller",
-            sourced_to,
-            location: Some(to.intrastate.name()),
-        };
+        return UsSourcing { collector: "seller", sourced_to, location: Some(to.intrastate.name()) };
     }
-    UsSourcing {
-        collector: "seller_if_nexus",
-        sourced_to,
-        location: Some(Intrastate::Destination.name()),
-    }
+    UsSourcing { collector: "seller_if_nexus", sourced_to, location: Some(Intrastate::Destination.name()) }
 }

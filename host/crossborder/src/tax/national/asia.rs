@@ -47,14 +47,7 @@ pub fn cn_cbec(rules: &RuleSet, date: Date, order: &CnOrder) -> Result<CnCbec, E
     in_currency_of(program, order.dutiable)?;
     let ccy = order.dutiable.currency();
     let zero = Money::zero(ccy);
-    let outside = |channel| CnCbec {
-        channel,
-        duty: zero,
-        consumption_tax: zero,
-        vat: zero,
-        total: zero,
-        composite_rate_percent: None,
-    };
+    let outside = |channel| CnCbec { channel, duty: zero, consumption_tax: zero, vat: zero, total: zero, composite_rate_percent: None };
     let year = order.dutiable.checked_add(order.year_to_date)?;
     if above(year, number(program, "annual_limit")?)? {
         return Ok(outside(CnCbecChannel::OverAnnualLimit));
@@ -64,13 +57,9 @@ pub fn cn_cbec(rules: &RuleSet, date: Date, order: &CnOrder) -> Result<CnCbec, E
         return Ok(outside(CnCbecChannel::OverOrderLimit));
     }
     let (duty, share) = if over_order {
-        let rate = order.duty_rate.ok_or_else(|| Error::MissingFact {
-            what: "the duty rate of an item above the order limit".to_owned(),
-        })?;
-        (
-            order.dutiable.mul_rounded(rate, RoundingMode::HalfUp)?,
-            Exact::ONE,
-        )
+        let rate =
+            order.duty_rate.ok_or_else(|| Error::MissingFact { what: "the duty rate of an item above the order limit".to_owned() })?;
+        (order.dutiable.mul_rounded(rate, RoundingMode::HalfUp)?, Exact::ONE)
     } else {
         (zero, exact(program, "reduction")?)
     };
@@ -81,34 +70,17 @@ pub fn cn_cbec(rules: &RuleSet, date: Date, order: &CnOrder) -> Result<CnCbec, E
     let consumption = Exact::from_decimal(order.consumption_rate);
     let vat = Exact::from_decimal(vat_rate);
     let rest = Exact::ONE.sub(consumption)?;
-    let base = order
-        .dutiable
-        .checked_add(duty)?
-        .exact()
-        .div(rest)?
-        .mul(share)?;
+    let base = order.dutiable.checked_add(duty)?.exact().div(rest)?.mul(share)?;
     let consumption_tax = half_up(base.mul(consumption)?, ccy)?;
     let vat_tax = half_up(base.mul(vat)?, ccy)?;
-    let composite = consumption
-        .add(vat)?
-        .div(rest)?
-        .mul(share)?
-        .mul(Exact::from_int(100))?;
+    let composite = consumption.add(vat)?.div(rest)?.mul(share)?.mul(Exact::from_int(100))?;
     Ok(CnCbec {
-        channel: if over_order {
-            CnCbecChannel::Full
-        } else {
-            CnCbecChannel::Reduced
-        },
+        channel: if over_order { CnCbecChannel::Full } else { CnCbecChannel::Reduced },
         duty,
         consumption_tax,
         vat: vat_tax,
         total: duty.checked_add(consumption_tax)?.checked_add(vat_tax)?,
-        composite_rate_percent: if over_order {
-            None
-        } else {
-            Some(composite.to_decimal(4, RoundingMode::HalfUp)?)
-        },
+        composite_rate_percent: if over_order { None } else { Some(composite.to_decimal(4, RoundingMode::HalfUp)?) },
     })
 }
 
@@ -132,14 +104,7 @@ pub fn cn_postal(
     let program = rules.program("cn.postal", date)?;
     in_currency_of(program, value)?;
     let near = program.list_has("near", ship_from);
-    let limit = number(
-        program,
-        if near {
-            "value_limit_near"
-        } else {
-            "value_limit"
-        },
-    )?;
+    let limit = number(program, if near { "value_limit_near" } else { "value_limit" })?;
     if above(value, limit)? && !single_indivisible {
         return Ok(CnPostal::ReturnOrGoodsClearance);
     }
@@ -159,13 +124,7 @@ pub struct InTcs {
     pub total: Money,
 }
 
-pub fn in_tcs(
-    rules: &RuleSet,
-    date: Date,
-    supplies: Money,
-    returns: Money,
-    intra_state: bool,
-) -> Result<InTcs, Error> {
+pub fn in_tcs(rules: &RuleSet, date: Date, supplies: Money, returns: Money, intra_state: bool) -> Result<InTcs, Error> {
     let program = rules.program("in.tcs", date)?;
     in_currency_of(program, supplies)?;
     let ccy = supplies.currency();
@@ -179,12 +138,7 @@ pub fn in_tcs(
     } else {
         (zero, half_up(net.exact().mul(rate)?, ccy)?)
     };
-    Ok(InTcs {
-        cgst: half,
-        sgst: half,
-        igst: whole,
-        total: half.checked_add(half)?.checked_add(whole)?,
-    })
+    Ok(InTcs { cgst: half, sgst: half, igst: whole, total: half.checked_add(half)?.checked_add(whole)? })
 }
 
 /// Japanese import for one person.
@@ -198,19 +152,9 @@ pub struct JpPersonal {
 }
 
 /// `value` is the retail price when `retail`, else the customs value; both in yen. Duty is not in it.
-pub fn jp_personal(
-    rules: &RuleSet,
-    date: Date,
-    value: Exact,
-    retail: bool,
-    duty: Money,
-) -> Result<JpPersonal, Error> {
+pub fn jp_personal(rules: &RuleSet, date: Date, value: Exact, retail: bool, duty: Money) -> Result<JpPersonal, Error> {
     let yen = Currency::from_code("JPY")?;
-    let share = if retail {
-        exact(rules.program("jp.personal_value", date)?, "share_of_retail")?
-    } else {
-        Exact::ONE
-    };
+    let share = if retail { exact(rules.program("jp.personal_value", date)?, "share_of_retail")? } else { Exact::ONE };
     let customs = value.mul(share)?;
     let exempt = match rules.program("jp.small", date) {
         Ok(program) => customs.compare(exact(program, "threshold")?)?.is_le(),
@@ -221,17 +165,9 @@ pub fn jp_personal(
         Money::zero(yen)
     } else {
         let base = customs.add(duty.exact())?;
-        Money::from_exact_rounded(
-            base.mul(Exact::from_decimal(rate))?,
-            yen,
-            RoundingMode::Floor,
-        )?
+        Money::from_exact_rounded(base.mul(Exact::from_decimal(rate))?, yen, RoundingMode::Floor)?
     };
-    Ok(JpPersonal {
-        customs_value: customs.to_decimal(1, RoundingMode::HalfUp)?,
-        exempt,
-        jct,
-    })
+    Ok(JpPersonal { customs_value: customs.to_decimal(1, RoundingMode::HalfUp)?, exempt, jct })
 }
 
 /// Korean personal import in USD; above the limit the whole value is taxed.
@@ -254,32 +190,13 @@ pub fn kr_personal(
     let program = rules.program("kr.personal", date)?;
     in_currency_of(program, goods)?;
     let wide = list_clearance && ship_from == "US";
-    let limit = number(
-        program,
-        if wide {
-            "list_clearance_us"
-        } else {
-            "threshold"
-        },
-    )?;
+    let limit = number(program, if wide { "list_clearance_us" } else { "threshold" })?;
     let zero = Money::zero(goods.currency());
     if !above(goods, limit)? {
-        return Ok(KrPersonal {
-            exempt: true,
-            duty: zero,
-            vat: zero,
-        });
+        return Ok(KrPersonal { exempt: true, duty: zero, vat: zero });
     }
-    let rate = duty_rate.ok_or_else(|| Error::MissingFact {
-        what: "the duty rate into KR".to_owned(),
-    })?;
+    let rate = duty_rate.ok_or_else(|| Error::MissingFact { what: "the duty rate into KR".to_owned() })?;
     let duty = cif.mul_rounded(rate, RoundingMode::HalfUp)?;
-    let vat = cif
-        .checked_add(duty)?
-        .mul_rounded(number(program, "vat_rate")?, RoundingMode::HalfUp)?;
-    Ok(KrPersonal {
-        exempt: false,
-        duty,
-        vat,
-    })
+    let vat = cif.checked_add(duty)?.mul_rounded(number(program, "vat_rate")?, RoundingMode::HalfUp)?;
+    Ok(KrPersonal { exempt: false, duty, vat })
 }

@@ -16,31 +16,16 @@ pub struct ChImport {
 }
 
 /// The tax is rounded to the payable increment first; an amount up to the small-amount limit is not levied.
-pub fn ch_import(
-    rules: &RuleSet,
-    date: Date,
-    assessment: Money,
-    category: &str,
-) -> Result<ChImport, Error> {
+pub fn ch_import(rules: &RuleSet, date: Date, assessment: Money, category: &str) -> Result<ChImport, Error> {
     let program = rules.program("ch.small_amount", date)?;
     in_currency_of(program, assessment)?;
     let rate = rate_for(rules, "CH", category, date)?.total()?;
     let increment = exact(program, "increment")?;
     let tax = assessment.exact().mul(Exact::from_decimal(rate))?;
     let steps = tax.div(increment)?.to_decimal(0, RoundingMode::HalfUp)?;
-    let tax = half_up(
-        Exact::from_decimal(steps).mul(increment)?,
-        assessment.currency(),
-    )?;
+    let tax = half_up(Exact::from_decimal(steps).mul(increment)?, assessment.currency())?;
     let levied = above(tax, number(program, "tax_not_levied_up_to")?)?;
-    Ok(ChImport {
-        tax: if levied {
-            tax
-        } else {
-            Money::zero(assessment.currency())
-        },
-        levied,
-    })
+    Ok(ChImport { tax: if levied { tax } else { Money::zero(assessment.currency()) }, levied })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +35,7 @@ pub enum TrPostal {
 }
 
 /// Turkish single tax for small parcels, on goods and transport in EUR.
-pub fn tr_postal(
-    rules: &RuleSet,
-    date: Date,
-    from_eu: bool,
-    list_iv: bool,
-    goods: Money,
-    transport: Money,
-) -> Result<TrPostal, Error> {
+pub fn tr_postal(rules: &RuleSet, date: Date, from_eu: bool, list_iv: bool, goods: Money, transport: Money) -> Result<TrPostal, Error> {
     let Ok(program) = rules.program("tr.simplified", date) else {
         return Ok(TrPostal::FullDeclaration);
     };

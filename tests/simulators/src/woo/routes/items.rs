@@ -62,10 +62,7 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>,
     match body.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(ApiError::invalid_param(
-            name,
-            &format!("{name} is not of type string."),
-        )),
+        Some(_) => Err(ApiError::invalid_param(name, &format!("{name} is not of type string."))),
     }
 }
 
@@ -76,9 +73,7 @@ fn price(body: &Map<String, Value>, name: &str) -> Result<Option<Option<Decimal>
     if text.is_empty() {
         return Ok(Some(None));
     }
-    let parsed = text
-        .parse()
-        .map_err(|_| ApiError::invalid_param(name, &format!("{name} is not a decimal.")))?;
+    let parsed = text.parse().map_err(|_| ApiError::invalid_param(name, &format!("{name} is not a decimal.")))?;
     Ok(Some(Some(parsed)))
 }
 
@@ -89,11 +84,7 @@ fn integer(body: &Map<String, Value>, name: &str) -> Result<Option<i64>, ApiErro
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => {
             let exact: Decimal = number.to_string().parse().map_err(|_| wrong())?;
-            if exact.is_integer() {
-                exact.try_into().map(Some).map_err(|_| wrong())
-            } else {
-                Err(wrong())
-            }
+            if exact.is_integer() { exact.try_into().map(Some).map_err(|_| wrong()) } else { Err(wrong()) }
         }
         Some(Value::String(text)) => text.trim().parse().map(Some).map_err(|_| wrong()),
         Some(_) => Err(wrong()),
@@ -106,50 +97,27 @@ fn boolean(body: &Map<String, Value>, name: &str) -> Result<Option<bool>, ApiErr
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(Value::String(text)) if text == "true" || text == "1" => Ok(Some(true)),
         Some(Value::String(text)) if text == "false" || text == "0" => Ok(Some(false)),
-        Some(_) => Err(ApiError::invalid_param(
-            name,
-            &format!("{name} is not of type boolean."),
-        )),
+        Some(_) => Err(ApiError::invalid_param(name, &format!("{name} is not of type boolean."))),
     }
 }
 
-fn choice<'a>(
-    body: &'a Map<String, Value>,
-    name: &str,
-    allowed: &[&str],
-) -> Result<Option<&'a str>, ApiError> {
+fn choice<'a>(body: &'a Map<String, Value>, name: &str, allowed: &[&str]) -> Result<Option<&'a str>, ApiError> {
     match text(body, name)? {
-        Some(value) if !allowed.contains(&value) => Err(ApiError::invalid_param(
-            name,
-            &format!("{name} is not one of {}.", allowed.join(", ")),
-        )),
+        Some(value) if !allowed.contains(&value) => {
+            Err(ApiError::invalid_param(name, &format!("{name} is not one of {}.", allowed.join(", "))))
+        }
         other => Ok(other),
     }
 }
 
 /// Checks the whole body first, then applies it: a refused item changes nothing.
-pub(super) fn apply(
-    state: &mut State,
-    id: i64,
-    body: &Map<String, Value>,
-    now: i64,
-) -> Result<(), ApiError> {
+pub(super) fn apply(state: &mut State, id: i64, body: &Map<String, Value>, now: i64) -> Result<(), ApiError> {
     let manage = match body.get("manage_stock") {
         Some(Value::String(word)) if word == "parent" => Some(ManageStock::Parent),
-        _ => boolean(body, "manage_stock")?.map(|own| {
-            if own {
-                ManageStock::Own
-            } else {
-                ManageStock::No
-            }
-        }),
+        _ => boolean(body, "manage_stock")?.map(|own| if own { ManageStock::Own } else { ManageStock::No }),
     };
     let quantity = integer(body, "stock_quantity")?;
-    let stock_status = choice(
-        body,
-        "stock_status",
-        &["instock", "outofstock", "onbackorder"],
-    )?;
+    let stock_status = choice(body, "stock_status", &["instock", "outofstock", "onbackorder"])?;
     let backorders = choice(body, "backorders", &["no", "notify", "yes"])?;
     let status = choice(body, "status", &["draft", "pending", "private", "publish"])?;
     let regular_price = price(body, "regular_price")?;
@@ -158,11 +126,7 @@ pub(super) fn apply(
     if let Some(sku) = sku.filter(|sku| !sku.is_empty())
         && state.find_sku(sku).is_some_and(|other| other.id != id)
     {
-        return Err(ApiError::new(
-            400,
-            "product_invalid_sku",
-            "Invalid or duplicated SKU.",
-        ));
+        return Err(ApiError::new(400, "product_invalid_sku", "Invalid or duplicated SKU."));
     }
     let (name, description) = (text(body, "name")?, text(body, "description")?);
     let (gtin, weight) = (text(body, "global_unique_id")?, text(body, "weight")?);
@@ -205,16 +169,11 @@ pub(super) fn apply(
 /// A quantity counts only where the item itself counts; elsewhere the shop drops it without a word.
 fn write_quantity(state: &mut State, id: i64, quantity: Option<i64>, now: i64) {
     let Some(quantity) = quantity else { return };
-    let own = state
-        .items
-        .get(&id)
-        .is_some_and(|item: &Item| item.manage_stock == ManageStock::Own);
+    let own = state.items.get(&id).is_some_and(|item: &Item| item.manage_stock == ManageStock::Own);
     if own {
         state.write_stock(id, quantity, StockWriter::Api, now);
     } else {
-        state.oddities.push(format!(
-            "stock_quantity for item {id}, which does not count itself: ignored"
-        ));
+        state.oddities.push(format!("stock_quantity for item {id}, which does not count itself: ignored"));
     }
 }
 
@@ -238,21 +197,15 @@ fn complain(state: &mut State, body: &Map<String, Value>) {
     ];
     for name in body.keys().map(String::as_str) {
         if READ_ONLY.contains(&name) {
-            state.oddities.push(format!(
-                "product field {name} is read-only or not simulated: ignored"
-            ));
+            state.oddities.push(format!("product field {name} is read-only or not simulated: ignored"));
         } else if !TAKEN.contains(&name) && !ACCEPTED.contains(&name) {
-            state
-                .oddities
-                .push(format!("product field {name} is not documented: ignored"));
+            state.oddities.push(format!("product field {name} is not documented: ignored"));
         }
     }
 }
 
 /// (id, key, value) of every custom field in a request.
-pub(super) fn meta_data(
-    body: &Map<String, Value>,
-) -> Result<Vec<(Option<i64>, String, Value)>, ApiError> {
+pub(super) fn meta_data(body: &Map<String, Value>) -> Result<Vec<(Option<i64>, String, Value)>, ApiError> {
     let wrong = || ApiError::invalid_param("meta_data", "meta_data is not of type array.");
     let Some(list) = body.get("meta_data") else {
         return Ok(Vec::new());
@@ -260,41 +213,23 @@ pub(super) fn meta_data(
     let list = list.as_array().ok_or_else(wrong)?;
     list.iter()
         .map(|entry| {
-            let key = entry
-                .get("key")
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned();
-            Ok((
-                entry.get("id").and_then(Value::as_i64),
-                key,
-                entry.get("value").cloned().unwrap_or(Value::Null),
-            ))
+            let key = entry.get("key").and_then(Value::as_str).unwrap_or_default().to_owned();
+            Ok((entry.get("id").and_then(Value::as_i64), key, entry.get("value").cloned().unwrap_or(Value::Null)))
         })
         .collect()
 }
 
 /// By id where one is given, else by key; a null value removes the field.
-pub(super) fn merge_meta(
-    kept: &mut Vec<Meta>,
-    given: Vec<(Option<i64>, String, Value)>,
-    fresh_ids: Vec<i64>,
-) {
+pub(super) fn merge_meta(kept: &mut Vec<Meta>, given: Vec<(Option<i64>, String, Value)>, fresh_ids: Vec<i64>) {
     for ((id, key, value), fresh) in given.into_iter().zip(fresh_ids) {
-        let at = kept
-            .iter()
-            .position(|meta| id.map_or(meta.key == key, |id| meta.id == id));
+        let at = kept.iter().position(|meta| id.map_or(meta.key == key, |id| meta.id == id));
         match at {
             Some(at) if value.is_null() => {
                 kept.remove(at);
             }
             Some(at) => kept[at].value = value,
             None if value.is_null() => {}
-            None => kept.push(Meta {
-                id: fresh,
-                key,
-                value,
-            }),
+            None => kept.push(Meta { id: fresh, key, value }),
         }
     }
 }

@@ -35,58 +35,31 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
         .route("/", get(index::namespace))
         .route("/system_status", get(index::system_status))
         .route("/settings", get(index::settings))
-        .route("/settings/general", get(index::general))
-        .route("/settings/general/{id}", get(index::general_option))
+        .route("/settings/{group}", get(index::setting_group))
+        .route("/settings/{group}/{id}", get(index::setting))
+        .route("/shipping_methods", get(index::shipping_methods))
         .route("/data/currencies/current", get(index::currency))
         .route("/products", get(products::list).post(products::create))
         .route("/products/batch", post(products::batch))
-        .route(
-            "/products/{id}",
-            get(products::show)
-                .put(products::update)
-                .post(products::update),
-        )
+        .route("/products/{id}", get(products::show).put(products::update).post(products::update))
         .route("/products/{id}/variations", get(products::variations))
-        .route(
-            "/products/{id}/variations/batch",
-            post(products::batch_variations),
-        )
+        .route("/products/{id}/variations/batch", post(products::batch_variations))
         .route(
             "/products/{id}/variations/{variation}",
-            get(products::show_variation)
-                .put(products::update_variation)
-                .post(products::update_variation),
+            get(products::show_variation).put(products::update_variation).post(products::update_variation),
         )
         .route("/orders", get(orders::list))
         .route("/orders/batch", post(orders::batch))
-        .route(
-            "/orders/{id}",
-            get(orders::show).put(orders::update).post(orders::update),
-        )
-        .route(
-            "/orders/{id}/notes",
-            get(orders::notes).post(orders::add_note),
-        )
-        .route(
-            "/orders/{id}/refunds",
-            get(refunds::list).post(refunds::create),
-        )
+        .route("/orders/{id}", get(orders::show).put(orders::update).post(orders::update))
+        .route("/orders/{id}/notes", get(orders::notes).post(orders::add_note))
+        .route("/orders/{id}/refunds", get(refunds::list).post(refunds::create))
         .route("/orders/{id}/refunds/{refund}", get(refunds::show))
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
-        .route(
-            "/webhooks/{id}",
-            get(webhooks::show)
-                .put(webhooks::update)
-                .post(webhooks::update)
-                .delete(webhooks::remove),
-        );
-    let mut outside = Router::new()
-        .route(&format!("{BASE}/"), get(index::namespace))
-        .route("/wp-json/", get(index::root));
+        .route("/webhooks/{id}", get(webhooks::show).put(webhooks::update).post(webhooks::update).delete(webhooks::remove));
+    let mut outside = Router::new().route(&format!("{BASE}/"), get(index::namespace)).route("/wp-json/", get(index::root));
     if inner.config.shipment_tracking {
         for version in ["v1", "v3"] {
-            let path =
-                format!("/wp-json/wc-shipment-tracking/{version}/orders/{{id}}/shipment-trackings");
+            let path = format!("/wp-json/wc-shipment-tracking/{version}/orders/{{id}}/shipment-trackings");
             outside = outside
                 .route(&path, get(shipments::list).post(shipments::create))
                 .route(&format!("{path}/{{tracking}}"), delete(shipments::remove));
@@ -112,20 +85,16 @@ impl Manners for WooManners {
         match fault {
             // WooCommerce knows no limits; the web server in front of it does, and it does not speak JSON.
             Fault::Throttle => {
-                let page =
-                    b"<html><head><title>429 Too Many Requests</title></head></html>".to_vec();
+                let page = b"<html><head><title>429 Too Many Requests</title></head></html>".to_vec();
                 let mut response = answer(StatusCode::TOO_MANY_REQUESTS, "text/html", page);
                 if let Some(seconds) = retry_after_s {
                     set_header(response.headers_mut(), "retry-after", &seconds.to_string());
                 }
                 response
             }
-            Fault::RefuseCredentials => ApiError::new(
-                401,
-                "woocommerce_rest_authentication_error",
-                "Consumer key is invalid.",
-            )
-            .into_response(),
+            Fault::RefuseCredentials => {
+                ApiError::new(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.").into_response()
+            }
             // A caching or security plug-in that answers with its own page and status 200.
             _ => json(
                 StatusCode::OK,
@@ -147,12 +116,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-            params: None,
-        }
+        Self { status, code: code.into(), message: message.into(), params: None }
     }
 
     pub(crate) fn invalid_param(name: &str, why: &str) -> Self {
@@ -181,10 +145,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
-        json(
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            &self.body(),
-        )
+        json(StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), &self.body())
     }
 }
 
@@ -205,55 +166,30 @@ impl IntoResponse for Created {
 }
 
 async fn no_route() -> ApiError {
-    ApiError::new(
-        404,
-        "rest_no_route",
-        "No route was found matching the URL and request method.",
-    )
+    ApiError::new(404, "rest_no_route", "No route was found matching the URL and request method.")
 }
 
 /// Key and secret by HTTP Basic or in the query string, as over TLS.
-async fn authorize(
-    State(inner): State<Arc<Inner>>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
+async fn authorize(State(inner): State<Arc<Inner>>, request: Request, next: Next) -> Response<Body> {
     if request.uri().path() == "/wp-json/" {
         return next.run(request).await;
     }
     let query = Params::parse(request.uri().query().unwrap_or_default());
-    let header = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let given = header.and_then(basic).or_else(|| {
-        Some((
-            query.text("consumer_key")?.to_owned(),
-            query.text("consumer_secret").unwrap_or_default().to_owned(),
-        ))
-    });
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = header
+        .and_then(basic)
+        .or_else(|| Some((query.text("consumer_key")?.to_owned(), query.text("consumer_secret").unwrap_or_default().to_owned())));
     let write = !matches!(*request.method(), Method::GET | Method::HEAD);
     let refused = match given {
-        None if write => Some((
-            "woocommerce_rest_cannot_create",
-            "Sorry, you are not allowed to create resources.",
-        )),
-        None => Some((
-            "woocommerce_rest_cannot_view",
-            "Sorry, you cannot list resources.",
-        )),
-        Some((key, _)) if key != inner.config.consumer_key => Some((
-            "woocommerce_rest_authentication_error",
-            "Consumer key is invalid.",
-        )),
-        Some((_, secret)) if secret != inner.config.consumer_secret => Some((
-            "woocommerce_rest_authentication_error",
-            "Consumer secret is invalid.",
-        )),
-        Some(_) if write && !inner.config.may_write => Some((
-            "woocommerce_rest_authentication_error",
-            "The API key provided does not have write permissions.",
-        )),
+        None if write => Some(("woocommerce_rest_cannot_create", "Sorry, you are not allowed to create resources.")),
+        None => Some(("woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")),
+        Some((key, _)) if key != inner.config.consumer_key => Some(("woocommerce_rest_authentication_error", "Consumer key is invalid.")),
+        Some((_, secret)) if secret != inner.config.consumer_secret => {
+            Some(("woocommerce_rest_authentication_error", "Consumer secret is invalid."))
+        }
+        Some(_) if write && !inner.config.may_write => {
+            Some(("woocommerce_rest_authentication_error", "The API key provided does not have write permissions."))
+        }
         Some(_) => None,
     };
     match refused {
@@ -269,11 +205,7 @@ pub(crate) fn object(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
-        _ => Err(ApiError::new(
-            400,
-            "rest_invalid_json",
-            "Invalid JSON body passed.",
-        )),
+        _ => Err(ApiError::new(400, "rest_invalid_json", "Invalid JSON body passed.")),
     }
 }
 
@@ -281,12 +213,9 @@ pub(crate) fn object(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
 pub(crate) fn only_fields(value: Value, params: &Params) -> Value {
     let wanted = params.list("_fields");
     match value {
-        Value::Object(object) if !wanted.is_empty() => Value::Object(
-            object
-                .into_iter()
-                .filter(|(name, _)| wanted.contains(name))
-                .collect(),
-        ),
+        Value::Object(object) if !wanted.is_empty() => {
+            Value::Object(object.into_iter().filter(|(name, _)| wanted.contains(name)).collect())
+        }
         other => other,
     }
 }

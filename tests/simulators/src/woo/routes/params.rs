@@ -14,50 +14,24 @@ pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     pub(crate) fn parse(query: &str) -> Self {
-        Self(
-            url::form_urlencoded::parse(query.as_bytes())
-                .into_owned()
-                .collect(),
-        )
+        Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
     /// The last value wins, as in PHP.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// `a=1,2`, `a[]=1&a[]=2` and `a[0]=1&a[1]=2` are the same list.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        let named = |known: &str| {
-            known == name
-                || known
-                    .strip_prefix(name)
-                    .is_some_and(|rest| rest.starts_with('['))
-        };
-        let values = self
-            .0
-            .iter()
-            .filter(|(known, _)| named(known))
-            .flat_map(|(_, value)| value.split(','));
-        values
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
-            .collect()
+        let named = |known: &str| known == name || known.strip_prefix(name).is_some_and(|rest| rest.starts_with('['));
+        let values = self.0.iter().filter(|(known, _)| named(known)).flat_map(|(_, value)| value.split(','));
+        values.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
     }
 
     pub(crate) fn ids(&self, name: &str) -> Result<Vec<i64>, ApiError> {
-        let parsed = self
-            .list(name)
-            .iter()
-            .map(|id| id.parse())
-            .collect::<Result<Vec<i64>, _>>();
-        parsed.map_err(|_| {
-            ApiError::invalid_param(name, &format!("{name}[0] is not of type integer."))
-        })
+        let parsed = self.list(name).iter().map(|id| id.parse()).collect::<Result<Vec<i64>, _>>();
+        parsed.map_err(|_| ApiError::invalid_param(name, &format!("{name}[0] is not of type integer.")))
     }
 
     pub(crate) fn truthy(&self, name: &str) -> bool {
@@ -66,27 +40,18 @@ impl Params {
 
     pub(crate) fn one_of(&self, name: &str, allowed: &[&str]) -> Result<Option<&str>, ApiError> {
         match self.text(name) {
-            Some(value) if !allowed.contains(&value) => Err(ApiError::invalid_param(
-                name,
-                &format!("{name} is not one of {}.", allowed.join(", ")),
-            )),
+            Some(value) if !allowed.contains(&value) => {
+                Err(ApiError::invalid_param(name, &format!("{name} is not one of {}.", allowed.join(", "))))
+            }
             other => Ok(other),
         }
     }
 
-    fn number(
-        &self,
-        name: &str,
-        default: usize,
-        least: usize,
-        most: usize,
-    ) -> Result<usize, ApiError> {
+    fn number(&self, name: &str, default: usize, least: usize, most: usize) -> Result<usize, ApiError> {
         let Some(text) = self.text(name) else {
             return Ok(default);
         };
-        let number: usize = text.parse().map_err(|_| {
-            ApiError::invalid_param(name, &format!("{name} is not of type integer."))
-        })?;
+        let number: usize = text.parse().map_err(|_| ApiError::invalid_param(name, &format!("{name} is not of type integer.")))?;
         if (least..=most).contains(&number) {
             return Ok(number);
         }
@@ -103,11 +68,7 @@ impl Params {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
-        let offset = if self.truthy("dates_are_gmt") {
-            0
-        } else {
-            inner.config.zone_offset_minutes
-        };
+        let offset = if self.truthy("dates_are_gmt") { 0 } else { inner.config.zone_offset_minutes };
         match clock::parse(text, offset) {
             Some(instant) => Ok(Some(instant)),
             None => Err(ApiError::invalid_param(name, "Invalid date.")),
@@ -120,33 +81,16 @@ impl Params {
         let before = self.instant(inner, "before")?;
         let modified_after = self.instant(inner, "modified_after")?;
         let modified_before = self.instant(inner, "modified_before")?;
-        let later = |at: i64, limit: Option<i64>| {
-            limit.is_none_or(|limit| at.div_euclid(1000) > limit.div_euclid(1000))
-        };
-        let earlier = |at: i64, limit: Option<i64>| {
-            limit.is_none_or(|limit| at.div_euclid(1000) < limit.div_euclid(1000))
-        };
+        let later = |at: i64, limit: Option<i64>| limit.is_none_or(|limit| at.div_euclid(1000) > limit.div_euclid(1000));
+        let earlier = |at: i64, limit: Option<i64>| limit.is_none_or(|limit| at.div_euclid(1000) < limit.div_euclid(1000));
         Ok(move |created: i64, modified: i64| {
-            later(created, after)
-                && earlier(created, before)
-                && later(modified, modified_after)
-                && earlier(modified, modified_before)
+            later(created, after) && earlier(created, before) && later(modified, modified_after) && earlier(modified, modified_before)
         })
     }
 
     /// Sorts `rows` by what `orderby` picks (ties by id, same direction); newest first unless asked otherwise.
-    pub(crate) fn sort<T>(
-        &self,
-        rows: &mut [T],
-        include: &[i64],
-        key: impl Fn(&T) -> (i64, i64, i64, String),
-    ) -> Result<(), ApiError> {
-        let by = self.one_of(
-            "orderby",
-            &[
-                "date", "modified", "id", "include", "title", "slug", "price",
-            ],
-        )?;
+    pub(crate) fn sort<T>(&self, rows: &mut [T], include: &[i64], key: impl Fn(&T) -> (i64, i64, i64, String)) -> Result<(), ApiError> {
+        let by = self.one_of("orderby", &["date", "modified", "id", "include", "title", "slug", "price"])?;
         let by = by.unwrap_or("date");
         let ascending = self.one_of("order", &["asc", "desc"])? == Some("asc");
         if by == "include" {
@@ -178,30 +122,13 @@ impl Params {
     ) -> Result<Response<Body>, ApiError> {
         let per_page = self.number("per_page", 10, 1, 100)?;
         let asked = self.number("page", 1, 1, usize::MAX)?;
-        let page = if played.0 == Some(Fault::RepeatPage) {
-            asked.saturating_sub(1).max(1)
-        } else {
-            asked
-        };
-        let offset = self.number("offset", (page - 1).saturating_mul(per_page), 0, usize::MAX)?;
-        let shown = rows
-            .iter()
-            .skip(offset)
-            .take(per_page)
-            .map(|row| only_fields(render(row), self))
-            .collect();
+        let offset = self.number("offset", (asked - 1).saturating_mul(per_page), 0, usize::MAX)?;
+        let offset = if played.0 == Some(Fault::RepeatPage) { offset.saturating_sub(per_page) } else { offset };
+        let shown = rows.iter().skip(offset).take(per_page).map(|row| only_fields(render(row), self)).collect();
         let pages = rows.len().div_ceil(per_page);
         let mut response = json(StatusCode::OK, &Value::Array(shown));
-        set_header(
-            response.headers_mut(),
-            "x-wp-total",
-            &rows.len().to_string(),
-        );
-        set_header(
-            response.headers_mut(),
-            "x-wp-totalpages",
-            &pages.to_string(),
-        );
+        set_header(response.headers_mut(), "x-wp-total", &rows.len().to_string());
+        set_header(response.headers_mut(), "x-wp-totalpages", &pages.to_string());
         let links = self.links(inner, path, asked, pages);
         if !links.is_empty() {
             set_header(response.headers_mut(), "link", &links);
@@ -212,17 +139,10 @@ impl Params {
     fn links(&self, inner: &Inner, path: &str, page: usize, pages: usize) -> String {
         let link = |page: usize, rel: &str| {
             let mut query = String::new();
-            for (name, value) in self
-                .0
-                .iter()
-                .filter(|(name, _)| name != "page" && !name.starts_with("consumer_"))
-            {
+            for (name, value) in self.0.iter().filter(|(name, _)| name != "page" && !name.starts_with("consumer_")) {
                 query.push_str(&format!("{}={}&", encode(name), encode(value)));
             }
-            format!(
-                "<{}/wp-json/wc/v3/{path}?{query}page={page}>; rel=\"{rel}\"",
-                inner.face.origin
-            )
+            format!("<{}/wp-json/wc/v3/{path}?{query}page={page}>; rel=\"{rel}\"", inner.face.origin)
         };
         let mut links = Vec::new();
         if page > 1 {
@@ -239,9 +159,7 @@ fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }

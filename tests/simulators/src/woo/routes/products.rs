@@ -25,11 +25,7 @@ fn invalid_id(status: u16) -> ApiError {
 }
 
 fn invalid_variation(status: u16) -> ApiError {
-    ApiError::new(
-        status,
-        "woocommerce_rest_product_variation_invalid_id",
-        "Invalid ID.",
-    )
+    ApiError::new(status, "woocommerce_rest_product_variation_invalid_id", "Invalid ID.")
 }
 
 /// A variation found through the products routes: the product's shape with the variation's facts.
@@ -52,16 +48,8 @@ pub(super) async fn list(
     let include = params.ids("include")?;
     let exclude = params.ids("exclude")?;
     let skus = params.list("sku");
-    let status = params.one_of(
-        "status",
-        &[
-            "any", "draft", "pending", "private", "publish", "future", "trash",
-        ],
-    )?;
-    let kind = params.one_of(
-        "type",
-        &["simple", "grouped", "external", "variable", "variation"],
-    )?;
+    let status = params.one_of("status", &["any", "draft", "pending", "private", "publish", "future", "trash"])?;
+    let kind = params.one_of("type", &["simple", "grouped", "external", "variable", "variation"])?;
     let stock_status = params.one_of("stock_status", &["instock", "outofstock", "onbackorder"])?;
     let search = params.text("search").map(str::to_lowercase);
     inner.read(|state| {
@@ -73,27 +61,15 @@ pub(super) async fn list(
                 && !exclude.contains(&item.id)
                 && status.is_none_or(|status| status == "any" || item.status == status)
                 && kind.is_none_or(|kind| kind == kind_name(item.kind))
-                && search.as_ref().is_none_or(|text| {
-                    item.name.to_lowercase().contains(text)
-                        || item.sku.to_lowercase().contains(text)
-                })
+                && search.as_ref().is_none_or(|text| item.name.to_lowercase().contains(text) || item.sku.to_lowercase().contains(text))
                 && window(item.created_at, item.modified_at)
         };
         let mut rows: Vec<&Item> = state.items.values().filter(wanted).collect();
         if let Some(stock_status) = stock_status {
             rows.retain(|item| inner.face.item(state, item)["stock_status"] == stock_status);
         }
-        params.sort(&mut rows, &include, |item| {
-            (
-                item.id,
-                item.created_at,
-                item.modified_at,
-                item.name.clone(),
-            )
-        })?;
-        params.page(&inner, "products", &rows, played, |item| {
-            product(&inner, state, item)
-        })
+        params.sort(&mut rows, &include, |item| (item.id, item.created_at, item.modified_at, item.name.clone()))?;
+        params.page(&inner, "products", &rows, played, |item| product(&inner, state, item))
     })
 }
 
@@ -105,16 +81,10 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-pub(super) async fn show(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn show(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Ok200, ApiError> {
     let params = Params::parse(&query.unwrap_or_default());
     inner.read(|state| {
-        let item = number(&id)
-            .and_then(|id| state.items.get(&id))
-            .ok_or_else(|| invalid_id(404))?;
+        let item = number(&id).and_then(|id| state.items.get(&id)).ok_or_else(|| invalid_id(404))?;
         Ok(Ok200(only_fields(product(&inner, state, item), &params)))
     })
 }
@@ -123,38 +93,18 @@ fn number(id: &str) -> Option<i64> {
     id.parse().ok()
 }
 
-pub(super) async fn create(
-    Shop(inner): Shop<Arc<Inner>>,
-    body: Bytes,
-) -> Result<Created, ApiError> {
+pub(super) async fn create(Shop(inner): Shop<Arc<Inner>>, body: Bytes) -> Result<Created, ApiError> {
     let body = object(&body)?;
     inner.change(|state, now| create_one(&inner, state, &body, now).map(Created))
 }
 
-fn create_one(
-    inner: &Inner,
-    state: &mut State,
-    body: &Map<String, Value>,
-    now: i64,
-) -> Result<Value, ApiError> {
-    let name = body
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or("Product");
-    let id = state.add_item(
-        NewProduct::new("", name, Decimal::ZERO),
-        Kind::Simple,
-        0,
-        now,
-    );
+fn create_one(inner: &Inner, state: &mut State, body: &Map<String, Value>, now: i64) -> Result<Value, ApiError> {
+    let name = body.get("name").and_then(Value::as_str).unwrap_or("Product");
+    let id = state.add_item(NewProduct::new("", name, Decimal::ZERO), Kind::Simple, 0, now);
     let counted = body.get("manage_stock") == Some(&Value::Bool(true));
     if let Some(item) = state.items.get_mut(&id) {
         item.regular_price = None;
-        item.manage_stock = if counted {
-            item.manage_stock
-        } else {
-            crate::woo::model::ManageStock::No
-        };
+        item.manage_stock = if counted { item.manage_stock } else { crate::woo::model::ManageStock::No };
     }
     if let Err(refused) = items::apply(state, id, body, now) {
         state.items.remove(&id);
@@ -162,20 +112,10 @@ fn create_one(
     }
     state.events.retain(|event| event.resource != id);
     state.announce("product.created", id);
-    state
-        .items
-        .get(&id)
-        .map(|item| product(inner, state, item))
-        .ok_or_else(|| invalid_id(400))
+    state.items.get(&id).map(|item| product(inner, state, item)).ok_or_else(|| invalid_id(400))
 }
 
-fn update_one(
-    inner: &Inner,
-    state: &mut State,
-    id: Option<i64>,
-    body: &Map<String, Value>,
-    now: i64,
-) -> Result<Value, ApiError> {
+fn update_one(inner: &Inner, state: &mut State, id: Option<i64>, body: &Map<String, Value>, now: i64) -> Result<Value, ApiError> {
     let id = id.ok_or_else(|| invalid_id(400))?;
     let item = state.items.get(&id).ok_or_else(|| invalid_id(400))?;
     if item.kind == Kind::Variation {
@@ -186,18 +126,10 @@ fn update_one(
         ));
     }
     items::apply(state, id, body, now)?;
-    state
-        .items
-        .get(&id)
-        .map(|item| product(inner, state, item))
-        .ok_or_else(|| invalid_id(400))
+    state.items.get(&id).map(|item| product(inner, state, item)).ok_or_else(|| invalid_id(400))
 }
 
-pub(super) async fn update(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn update(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>, body: Bytes) -> Result<Ok200, ApiError> {
     let body = object(&body)?;
     inner.change(|state, now| update_one(&inner, state, number(&id), &body, now).map(Ok200))
 }
@@ -216,9 +148,7 @@ pub(super) async fn variations(
     let skus = params.list("sku");
     let path = format!("products/{id}/variations");
     inner.read(|state| {
-        let parent = number(&id)
-            .filter(|id| state.items.contains_key(id))
-            .ok_or_else(|| invalid_id(404))?;
+        let parent = number(&id).filter(|id| state.items.contains_key(id)).ok_or_else(|| invalid_id(404))?;
         let wanted = |item: &&Item| {
             item.parent == parent
                 && (include.is_empty() || include.contains(&item.id))
@@ -226,17 +156,8 @@ pub(super) async fn variations(
                 && window(item.created_at, item.modified_at)
         };
         let mut rows: Vec<&Item> = state.items.values().filter(wanted).collect();
-        params.sort(&mut rows, &include, |item| {
-            (
-                item.id,
-                item.created_at,
-                item.modified_at,
-                item.name.clone(),
-            )
-        })?;
-        params.page(&inner, &path, &rows, played, |item| {
-            inner.face.variation(state, item)
-        })
+        params.sort(&mut rows, &include, |item| (item.id, item.created_at, item.modified_at, item.name.clone()))?;
+        params.page(&inner, &path, &rows, played, |item| inner.face.variation(state, item))
     })
 }
 
@@ -245,9 +166,7 @@ pub(super) async fn show_variation(
     Path((id, variation)): Path<(String, String)>,
 ) -> Result<Ok200, ApiError> {
     inner.read(|state| {
-        let item = number(&variation)
-            .and_then(|id| state.items.get(&id))
-            .ok_or_else(|| invalid_variation(404))?;
+        let item = number(&variation).and_then(|id| state.items.get(&id)).ok_or_else(|| invalid_variation(404))?;
         if Some(item.parent) != number(&id) {
             return Err(invalid_variation(404));
         }
@@ -263,19 +182,10 @@ fn update_variation_of(
     body: &Map<String, Value>,
     now: i64,
 ) -> Result<Value, ApiError> {
-    let found = id
-        .and_then(|id| state.items.get(&id))
-        .filter(|item| item.kind == Kind::Variation);
-    let id = found
-        .filter(|item| Some(item.parent) == parent)
-        .map(|item| item.id)
-        .ok_or_else(|| invalid_variation(400))?;
+    let found = id.and_then(|id| state.items.get(&id)).filter(|item| item.kind == Kind::Variation);
+    let id = found.filter(|item| Some(item.parent) == parent).map(|item| item.id).ok_or_else(|| invalid_variation(400))?;
     items::apply(state, id, body, now)?;
-    state
-        .items
-        .get(&id)
-        .map(|item| inner.face.variation(state, item))
-        .ok_or_else(|| invalid_variation(400))
+    state.items.get(&id).map(|item| inner.face.variation(state, item)).ok_or_else(|| invalid_variation(400))
 }
 
 pub(super) async fn update_variation(
@@ -284,18 +194,12 @@ pub(super) async fn update_variation(
     body: Bytes,
 ) -> Result<Ok200, ApiError> {
     let body = object(&body)?;
-    inner.change(|state, now| {
-        update_variation_of(&inner, state, number(&id), number(&variation), &body, now).map(Ok200)
-    })
+    inner.change(|state, now| update_variation_of(&inner, state, number(&id), number(&variation), &body, now).map(Ok200))
 }
 
 // Batches
 
-pub(super) async fn batch(
-    Shop(inner): Shop<Arc<Inner>>,
-    Extension(played): Extension<Played>,
-    body: Bytes,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn batch(Shop(inner): Shop<Arc<Inner>>, Extension(played): Extension<Played>, body: Bytes) -> Result<Ok200, ApiError> {
     let body = object(&body)?;
     inner.change(|state, now| {
         run_batch(&body, played, |part, id, item| match part {
@@ -314,11 +218,7 @@ pub(super) async fn batch_variations(
     let body = object(&body)?;
     inner.change(|state, now| {
         run_batch(&body, played, |part, variation, item| match part {
-            "create" => Err(ApiError::new(
-                400,
-                "woocommerce_rest_not_simulated",
-                "Creating variations is not simulated.",
-            )),
+            "create" => Err(ApiError::new(400, "woocommerce_rest_not_simulated", "Creating variations is not simulated.")),
             _ => update_variation_of(&inner, state, number(&id), variation, item, now),
         })
     })
@@ -330,12 +230,7 @@ pub(super) fn run_batch(
     played: Played,
     mut one: impl FnMut(&str, Option<i64>, &Map<String, Value>) -> Result<Value, ApiError>,
 ) -> Result<Ok200, ApiError> {
-    let list = |part: &str| {
-        body.get(part)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let list = |part: &str| body.get(part).and_then(Value::as_array).cloned().unwrap_or_default();
     let size = list("create").len() + list("update").len() + list("delete").len();
     if size > BATCH_LIMIT {
         return Err(ApiError::new(
@@ -350,15 +245,9 @@ pub(super) fn run_batch(
         for (index, item) in list(part).iter().enumerate() {
             let empty = Map::new();
             let item = item.as_object().unwrap_or(&empty);
-            let id = item
-                .get("id")
-                .and_then(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok()));
+            let id = item.get("id").and_then(|id| id.as_i64().or_else(|| id.as_str()?.parse().ok()));
             let result = if played.0 == Some(Fault::PartialBatch) && index % 2 == 1 {
-                Err(ApiError::new(
-                    500,
-                    "woocommerce_rest_database_error",
-                    "Database error, please try again.",
-                ))
+                Err(ApiError::new(500, "woocommerce_rest_database_error", "Database error, please try again."))
             } else {
                 one(part, id, item)
             };
@@ -371,12 +260,7 @@ pub(super) fn run_batch(
     let deletes: Vec<Value> = list("delete")
         .iter()
         .map(|id| {
-            ApiError::new(
-                501,
-                "woocommerce_rest_not_simulated",
-                "Deleting is not simulated.",
-            )
-            .in_batch(id.as_i64().unwrap_or_default())
+            ApiError::new(501, "woocommerce_rest_not_simulated", "Deleting is not simulated.").in_batch(id.as_i64().unwrap_or_default())
         })
         .collect();
     if !deletes.is_empty() {

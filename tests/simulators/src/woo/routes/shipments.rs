@@ -13,55 +13,27 @@ use crate::woo::routes::{ApiError, Created, Ok200, object};
 use crate::woo::shop::Inner;
 use crate::woo::tracking;
 
-pub(super) async fn list(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn list(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>) -> Result<Ok200, ApiError> {
     inner.read(|state| {
         let order = find(state, &id)?;
-        Ok(Ok200(
-            tracking::of(order)
-                .iter()
-                .map(|parcel| inner.face.tracking(parcel, order.modified_at))
-                .collect(),
-        ))
+        Ok(Ok200(tracking::of(order).iter().map(|parcel| inner.face.tracking(parcel, order.modified_at)).collect()))
     })
 }
 
-pub(super) async fn create(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Created, ApiError> {
+pub(super) async fn create(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>, body: Bytes) -> Result<Created, ApiError> {
     let body = object(&body)?;
-    let text = |name: &str| {
-        body.get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
-    let missing = || {
-        ApiError::new(
-            400,
-            "rest_missing_callback_param",
-            "Missing parameter(s): tracking_number",
-        )
-    };
+    let text = |name: &str| body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let missing = || ApiError::new(400, "rest_missing_callback_param", "Missing parameter(s): tracking_number");
     let parcel = Tracking {
         id: lock(&inner.front.dice).hex(32),
-        provider: text("tracking_provider")
-            .or_else(|| text("custom_tracking_provider"))
-            .unwrap_or_default(),
+        provider: text("tracking_provider").or_else(|| text("custom_tracking_provider")).unwrap_or_default(),
         number: text("tracking_number").ok_or_else(missing)?,
         link: text("custom_tracking_link").unwrap_or_default(),
     };
     inner.change(|state, now| {
         let order_id = find(state, &id)?.id;
         let meta_id = state.next_id();
-        let order = state
-            .orders
-            .get_mut(&order_id)
-            .ok_or_else(|| invalid_id(404))?;
+        let order = state.orders.get_mut(&order_id).ok_or_else(|| invalid_id(404))?;
         tracking::add(order, &parcel, now, meta_id);
         order.modified_at = now;
         state.announce("order.updated", order_id);
@@ -69,22 +41,11 @@ pub(super) async fn create(
     })
 }
 
-pub(super) async fn remove(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path((id, tracking_id)): Path<(String, String)>,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn remove(Shop(inner): Shop<Arc<Inner>>, Path((id, tracking_id)): Path<(String, String)>) -> Result<Ok200, ApiError> {
     inner.change(|state, now| {
         let order = find(state, &id)?;
-        let found = tracking::of(order)
-            .into_iter()
-            .find(|parcel| parcel.id == tracking_id);
-        let missing = || {
-            ApiError::new(
-                404,
-                "woocommerce_rest_order_shipment_tracking_invalid_id",
-                "Invalid ID.",
-            )
-        };
+        let found = tracking::of(order).into_iter().find(|parcel| parcel.id == tracking_id);
+        let missing = || ApiError::new(404, "woocommerce_rest_order_shipment_tracking_invalid_id", "Invalid ID.");
         let answer = inner.face.tracking(&found.ok_or_else(missing)?, now);
         let order_id = order.id;
         if let Some(order) = state.orders.get_mut(&order_id) {

@@ -17,27 +17,18 @@ use crate::woo::shop::Inner;
 use crate::woo::state::State;
 
 fn invalid_id() -> ApiError {
-    ApiError::new(
-        404,
-        "woocommerce_rest_shop_webhook_invalid_id",
-        "Invalid ID.",
-    )
+    ApiError::new(404, "woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.")
 }
 
 fn find<'a>(state: &'a mut State, id: &str) -> Result<&'a mut Webhook, ApiError> {
-    id.parse()
-        .ok()
-        .and_then(|id: i64| state.webhooks.get_mut(&id))
-        .ok_or_else(invalid_id)
+    id.parse().ok().and_then(|id: i64| state.webhooks.get_mut(&id)).ok_or_else(invalid_id)
 }
 
 /// `resource.event` of the shop's own resources, or any `action.name`.
 fn checked_topic(topic: &str) -> Result<&str, ApiError> {
     let known = match topic.split_once('.') {
         Some(("action", name)) => !name.is_empty(),
-        Some(("order" | "product" | "coupon", event)) => {
-            ["created", "updated", "deleted", "restored"].contains(&event)
-        }
+        Some(("order" | "product" | "coupon", event)) => ["created", "updated", "deleted", "restored"].contains(&event),
         Some(("customer", event)) => ["created", "updated", "deleted"].contains(&event),
         _ => false,
     };
@@ -45,11 +36,7 @@ fn checked_topic(topic: &str) -> Result<&str, ApiError> {
         return Ok(topic);
     }
     let message = "Webhook topic is required and must be valid.";
-    Err(ApiError::new(
-        400,
-        "woocommerce_rest_shop_webhook_invalid_topic",
-        message,
-    ))
+    Err(ApiError::new(400, "woocommerce_rest_shop_webhook_invalid_topic", message))
 }
 
 fn checked_url(url: &str) -> Result<&str, ApiError> {
@@ -57,21 +44,14 @@ fn checked_url(url: &str) -> Result<&str, ApiError> {
         return Ok(url);
     }
     let message = "Webhook delivery URL must be a valid URL starting with http:// or https://.";
-    Err(ApiError::new(
-        400,
-        "woocommerce_rest_shop_webhook_invalid_delivery_url",
-        message,
-    ))
+    Err(ApiError::new(400, "woocommerce_rest_shop_webhook_invalid_delivery_url", message))
 }
 
 fn checked_status(status: &str) -> Result<&str, ApiError> {
     if ["active", "paused", "disabled"].contains(&status) {
         return Ok(status);
     }
-    Err(ApiError::invalid_param(
-        "status",
-        "status is not one of active, paused, disabled.",
-    ))
+    Err(ApiError::invalid_param("status", "status is not one of active, paused, disabled."))
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
@@ -86,34 +66,18 @@ pub(super) async fn list(
     let params = Params::parse(&query.unwrap_or_default());
     let status = params.one_of("status", &["all", "active", "paused", "disabled"])?;
     inner.read(|state| {
-        let wanted =
-            |hook: &&Webhook| status.is_none_or(|status| status == "all" || hook.status == status);
+        let wanted = |hook: &&Webhook| status.is_none_or(|status| status == "all" || hook.status == status);
         let mut rows: Vec<&Webhook> = state.webhooks.values().filter(wanted).collect();
-        params.sort(&mut rows, &[], |hook| {
-            (
-                hook.id,
-                hook.created_at,
-                hook.modified_at,
-                hook.name.clone(),
-            )
-        })?;
-        params.page(&inner, "webhooks", &rows, played, |hook| {
-            inner.face.webhook(hook)
-        })
+        params.sort(&mut rows, &[], |hook| (hook.id, hook.created_at, hook.modified_at, hook.name.clone()))?;
+        params.page(&inner, "webhooks", &rows, played, |hook| inner.face.webhook(hook))
     })
 }
 
-pub(super) async fn show(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn show(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>) -> Result<Ok200, ApiError> {
     inner.change(|state, _| Ok(Ok200(inner.face.webhook(find(state, &id)?))))
 }
 
-pub(super) async fn create(
-    Shop(inner): Shop<Arc<Inner>>,
-    body: Bytes,
-) -> Result<Created, ApiError> {
+pub(super) async fn create(Shop(inner): Shop<Arc<Inner>>, body: Bytes) -> Result<Created, ApiError> {
     let body = object(&body)?;
     let topic = checked_topic(text(&body, "topic").unwrap_or_default())?.to_owned();
     let url = checked_url(text(&body, "delivery_url").unwrap_or_default())?.to_owned();
@@ -136,11 +100,7 @@ pub(super) async fn create(
         state.webhooks.insert(id, webhook);
         id
     });
-    let reception = if status == "active" {
-        Some(inner.pinger.send(&ping(&url, id)).await)
-    } else {
-        None
-    };
+    let reception = if status == "active" { Some(inner.pinger.send(&ping(&url, id)).await) } else { None };
     inner.change(|state, _| {
         let webhook = state.webhooks.get_mut(&id).ok_or_else(invalid_id)?;
         webhook.ping = reception;
@@ -148,11 +108,7 @@ pub(super) async fn create(
     })
 }
 
-pub(super) async fn update(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn update(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>, body: Bytes) -> Result<Ok200, ApiError> {
     let body = object(&body)?;
     let topic = text(&body, "topic").map(checked_topic).transpose()?;
     let url = text(&body, "delivery_url").map(checked_url).transpose()?;
@@ -177,20 +133,12 @@ pub(super) async fn update(
     })
 }
 
-pub(super) async fn remove(
-    Shop(inner): Shop<Arc<Inner>>,
-    Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Ok200, ApiError> {
+pub(super) async fn remove(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Result<Ok200, ApiError> {
     let params = Params::parse(&query.unwrap_or_default());
     inner.change(|state, _| {
         let hook = find(state, &id)?.id;
         if !params.truthy("force") {
-            return Err(ApiError::new(
-                501,
-                "woocommerce_rest_trash_not_supported",
-                "Webhooks do not support trashing.",
-            ));
+            return Err(ApiError::new(501, "woocommerce_rest_trash_not_supported", "Webhooks do not support trashing."));
         }
         let webhook = state.webhooks.remove(&hook).ok_or_else(invalid_id)?;
         Ok(Ok200(inner.face.webhook(&webhook)))

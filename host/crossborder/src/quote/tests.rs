@@ -1,0 +1,368 @@
+#![allow(clippy::unwrap_used)]
+
+use jiff::civil::date;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fx::RateTable;
+use crate::money::Money;
+use crate::rules::{RuleFile, RuleSet};
+
+thread_local! {
+    static RULES: RuleSet = RuleSet::builtin().unwrap();
+    static RATES: RateTable = RateTable::embedded().unwrap();
+}
+
+fn ask(input: Value) -> Quote {
+    let input: QuoteInput = serde_json::from_value(input).unwrap();
+    RULES.with(|rules| RATES.with(|rates| quote(rules, rates, &input).unwrap()))
+}
+
+fn ioss(unit: i64) -> Value {
+    json!({
+        "date": "2026-03-10", "ship_from": "CN", "ship_to": "DE", "buyer": "consumer", "channel": "marketplace",
+        "currency": "EUR", "lines": [{"sku": "A", "unit_minor": unit, "qty": 1, "kind": "ordinary", "category": "standard"}],
+        "incoterm": "DDP"
+    })
+}
+
+fn with(mut input: Value, key: &str, value: Value) -> Value {
+    input[key] = value;
+    input
+}
+
+fn minor(money: Option<Money>) -> i64 {
+    money.unwrap().minor()
+}
+
+#[test]
+fn an_ioss_sale_says_who_collects_how_much_and_by_which_rule() {
+    let mut input = ioss(4000);
+    input["lines"][0]["qty"] = json!(2);
+    let quote = ask(with(input, "shipping_minor", json!(500)));
+    assert_eq!(quote.scheme.as_deref(), Some("eu.ioss"));
+    assert_eq!(quote.collector.as_deref(), Some("marketplace"));
+    assert_eq!(minor(quote.amounts.tax), 1615);
+    assert_eq!(minor(quote.amounts.duty), 0);
+    assert_eq!(minor(quote.amounts.landed_total), 8500 + 1615);
+    assert!(quote.is_complete());
+    let words = RULES.with(|rules| quote.words(rules)).join("\n");
+    for part in ["VAT 19 % DE", "eu.ioss", "marketplace", "Art. 14a(1)", "2021-07-01", "S02", "not legal"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+}
+
+#[test]
+fn from_july_2026_a_fixed_duty_per_tariff_code_joins_and_a_missing_code_is_named() {
+    let late = with(ioss(4000), "date", json!("2026-07-01"));
+    let quote = ask(late.clone());
+    assert_eq!(quote.amounts.duty, None);
+    assert_eq!(quote.amounts.landed_total, None);
+    assert!(quote.missing[0].contains("tariff code"), "{:?}", quote.missing);
+    let mut coded = late;
+    coded["lines"][0]["hs"] = json!("610910");
+    let quote = ask(coded);
+    assert_eq!(minor(quote.amounts.duty), 300);
+    assert_eq!(minor(quote.amounts.seller_pays), 300);
+}
+
+#[test]
+fn with_four_digits_known_the_answer_is_a_range() {
+    let mut input = with(ioss(3000), "date", json!("2026-07-01"));
+    input["lines"] = json!([
+        {"sku": "A", "unit_minor": 3000, "qty": 1, "hs": "6109"},
+        {"sku": "B", "unit_minor": 3000, "qty": 1, "hs": "6109"}
+    ]);
+    let quote = ask(input);
+    assert_eq!(minor(quote.amounts.duty), 300);
+    assert_eq!(minor(quote.amounts_high.unwrap().duty), 600);
+    let mut tariff = with(ioss(20_000), "shipping_minor", json!(2_000));
+    tariff["lines"][0]["duty_rate"] = json!("0.08");
+    tariff["lines"][0]["duty_rate_max"] = json!("0.12");
+    let quote = ask(tariff);
+    assert_eq!(minor(quote.amounts.duty), 1760);
+    assert_eq!(minor(quote.amounts_high.unwrap().duty), 2640);
+}
+
+#[test]
+fn above_the_limit_an_unknown_duty_rate_is_named_and_nothing_is_zero() {
+    let quote = ask(ioss(15_001));
+    assert_eq!(quote.scheme.as_deref(), Some("eu.border"));
+    assert_eq!((quote.amounts.duty, quote.amounts.tax), (None, None));
+    assert!(quote.missing.iter().any(|m| m.contains("duty rate")), "{:?}", quote.missing);
+}
+
+#[test]
+fn the_british_example_adds_up_to_the_penny() {
+    let input = json!({
+        "date": "2026-03-10", "ship_from": "CN", "ship_to": "GB", "buyer": "consumer", "channel": "own_store",
+        "mode": "courier", "incoterm": "DAP", "currency": "GBP", "shipping_minor": 2000, "insurance_minor": 200,
+        "lines": [{"unit_minor": 20000, "qty": 1, "kind": "ordinary", "duty_rate": "0.12"}]
+    });
+    let quote = ask(input);
+    assert_eq!(minor(quote.amounts.duty), 2664);
+    assert_eq!(minor(quote.amounts.tax), 4973);
+    assert_eq!(minor(quote.amounts.landed_total), 29_837);
+    assert_eq!(minor(quote.amounts.buyer_pays_at_delivery), 2664 + 4973);
+    assert_eq!(minor(quote.amounts.buyer_pays_at_checkout), 22_200);
+}
+
+#[test]
+fn a_price_with_tax_inside_leaves_the_total_the_buyer_saw() {
+    let mut input = ioss(11_900);
+    input["prices_include_tax"] = json!(true);
+    input["shipping_minor"] = json!(595);
+    let quote = ask(input);
+    assert_eq!(minor(quote.amounts.tax), 1900 + 95);
+    assert_eq!(quote.amounts.goods.minor(), 10_000);
+    assert_eq!(quote.amounts.shipping.minor(), 500);
+    assert_eq!(minor(quote.amounts.landed_total), 11_900 + 595);
+    // The Australian worked example: 1,100 with GST is 1,000 without and still low value.
+    let au = json!({
+        "date": "2026-03-10", "ship_from": "CN", "ship_to": "AU", "buyer": "consumer", "channel": "marketplace",
+        "currency": "AUD", "prices_include_tax": true, "lines": [{"unit_minor": 110_000, "qty": 1}]
+    });
+    let quote = ask(au);
+    assert_eq!(quote.scheme.as_deref(), Some("au.lvig"));
+    assert_eq!(minor(quote.amounts.tax), 10_000);
+}
+
+#[test]
+fn an_eu_sale_needs_the_running_total_over_all_channels() {
+    let base = json!({
+        "date": "2026-03-10", "ship_from": "DE", "ship_to": "FR", "buyer": "consumer", "channel": "own_store",
+        "currency": "EUR", "seller": {"country": "DE"}, "lines": [{"unit_minor": 10000, "qty": 1}]
+    });
+    let quote = ask(base.clone());
+    assert_eq!(quote.amounts.tax, None);
+    assert!(quote.missing[0].contains("over all channels"));
+    let below = with(base.clone(), "seller", json!({"country": "DE", "year_to_date_eur_minor": 500_000}));
+    assert_eq!(minor(ask(below).amounts.tax), 1900);
+    let above = with(base, "seller", json!({"country": "DE", "year_to_date_eur_minor": 995_000}));
+    assert_eq!(minor(ask(above).amounts.tax), 2000);
+}
+
+#[test]
+fn the_united_states_after_the_published_horizon_need_a_feed_and_say_so() {
+    let base = json!({
+        "date": "2026-08-15", "ship_from": "DE", "ship_to": "US", "region": "TX", "buyer": "consumer",
+        "channel": "marketplace", "mode": "courier", "currency": "USD", "lines": [{"unit_minor": 5000, "qty": 1, "duty_rate": "0.1"}]
+    });
+    let quote = ask(base.clone());
+    assert_eq!(quote.amounts.duty, None);
+    assert!(quote.missing.iter().any(|m| m.contains("tariff feed")));
+    assert!(quote.missing.iter().any(|m| m.contains("local sales tax")));
+    let before = ask(with(base, "date", json!("2025-06-01")));
+    assert_eq!(minor(before.amounts.duty), 0);
+}
+
+#[test]
+fn single_countries_answer_from_their_programmes() {
+    let sale = |to: &str, ccy: &str, unit: i64, more: Value| {
+        let mut input = json!({
+            "date": "2025-09-01", "ship_from": "CN", "ship_to": to, "buyer": "consumer", "channel": "marketplace",
+            "mode": "courier", "currency": ccy, "lines": [{"unit_minor": unit, "qty": 1}]
+        });
+        for (key, value) in more.as_object().unwrap() {
+            input[key] = value.clone();
+        }
+        ask(input)
+    };
+    let mx = sale("MX", "USD", 50_000, json!({}));
+    assert_eq!(minor(mx.amounts.tax), 16_750);
+    let br = sale("BR", "USD", 10_000, json!({}));
+    assert_eq!((minor(br.amounts.duty), minor(br.amounts.tax)), (4000, 2867));
+    let jp = sale("JP", "JPY", 16_600, json!({}));
+    assert_eq!((minor(jp.amounts.duty), minor(jp.amounts.tax)), (0, 0));
+    let tr = sale("TR", "EUR", 2_500, json!({"ship_from": "DE"}));
+    assert_eq!(minor(tr.amounts.tax), 750);
+    let ch = sale(
+        "CH",
+        "CHF",
+        6_200,
+        json!({"channel": "own_store", "seller": {"registrations": []}, "lines": [{"unit_minor": 6200, "qty": 1, "duty_rate": "0"}]}),
+    );
+    assert_eq!(minor(ch.amounts.tax), 0);
+    let kr = sale("KR", "USD", 14_000, json!({}));
+    assert_eq!(minor(kr.amounts.tax), 0);
+    let ca = sale("CA", "CAD", 10_000, json!({"ship_from": "US", "region": "ON"}));
+    assert_eq!((minor(ca.amounts.duty), minor(ca.amounts.tax)), (0, 1300));
+    let cn = sale(
+        "CN",
+        "CNY",
+        50_000,
+        json!({"ship_from": "JP", "national": {"cn_cbec_channel": true, "cn_consumption_rate": "0", "cn_year_to_date_minor": 0}}),
+    );
+    assert_eq!(minor(cn.amounts.tax), 4550);
+    let th = sale("TH", "THB", 100_000, json!({"lines": [{"unit_minor": 100_000, "qty": 1, "duty_rate": "0.1"}]}));
+    assert_eq!(minor(th.amounts.tax), 7_000);
+    let india = sale("IN", "INR", 100_000, json!({"lines": [{"unit_minor": 100_000, "qty": 1, "duty_rate": "0.2"}]}));
+    assert_eq!(minor(india.amounts.tax), 21_600);
+    let unknown = sale("PE", "USD", 1_000, json!({}));
+    assert!(unknown.missing[0].contains("PE") && unknown.amounts.tax.is_none());
+}
+
+#[test]
+fn northern_ireland_counts_as_the_eu_at_the_british_rate() {
+    let quote = ask(with(with(ioss(5000), "ship_to", json!("GB")), "region", json!("NIR")));
+    assert_eq!(quote.scheme.as_deref(), Some("eu.ioss"));
+    assert_eq!(minor(quote.amounts.tax), 1000);
+}
+
+#[test]
+fn a_missing_rate_of_exchange_is_named() {
+    let quote = ask(with(ioss(4000), "currency", json!("KWD")));
+    assert!(quote.scheme.is_none());
+    assert!(quote.missing.iter().any(|m| m.contains("KWD")), "{:?}", quote.missing);
+}
+
+#[test]
+fn bad_input_is_refused_with_the_field() {
+    for (key, value) in [
+        ("ship_to", json!("Germany")),
+        ("shipping_minor", json!(-1)),
+        ("lines", json!([])),
+        ("lines", json!([{"unit_minor": 1, "qty": 0}])),
+    ] {
+        let input: QuoteInput = serde_json::from_value(with(ioss(1), key, value)).unwrap();
+        let refused = RULES.with(|rules| RATES.with(|rates| quote(rules, rates, &input)));
+        assert!(refused.is_err(), "{key}");
+    }
+    assert!(serde_json::from_value::<QuoteInput>(with(ioss(1), "colour", json!("red"))).is_err());
+}
+
+#[test]
+fn a_merchant_rule_wins_without_a_rebuild() {
+    let text = r#"[{"id":"eu.own","scheme":"eu.own","jurisdiction":"EU","priority":500,
+        "when":[{"fact":"hs","starts_with":["49"]}],"collector":"seller","tax_point":"sale","calculation":"no_tax",
+        "duty":"none","words":"printed matter by our own ruling","verification":"merchant"}]"#;
+    let rules = RuleSet::load(&[RuleFile { name: "rules.json", text }]).unwrap();
+    let mut input = ioss(4000);
+    input["lines"][0]["hs"] = json!("490199");
+    let input: QuoteInput = serde_json::from_value(input).unwrap();
+    let quote = RATES.with(|rates| quote(&rules, rates, &input).unwrap());
+    assert_eq!(quote.scheme.as_deref(), Some("eu.own"));
+    assert_ne!(quote.rule_set_version, RULES.with(|r| r.version().to_owned()));
+}
+
+const DESTINATIONS: [&str; 30] = [
+    "DE", "FR", "IT", "ES", "PL", "IE", "XI", "MC", "GB", "NO", "CH", "AU", "NZ", "SG", "US", "CA", "MX", "BR", "CN", "JP", "KR", "IN",
+    "TR", "TH", "MY", "VN", "IL", "ZA", "AE", "SA",
+];
+
+prop_compose! {
+    fn sales()(
+        to in proptest::sample::select(&DESTINATIONS[..]),
+        from in proptest::sample::select(&["CN", "US", "DE", "GB", "FR"][..]),
+        marketplace in any::<bool>(), business in any::<bool>(), day in 0_i32..1700,
+        ccy in proptest::sample::select(&["EUR", "USD", "GBP", "JPY", "CHF"][..]),
+        units in proptest::collection::vec((0_i64..2_000_000, 1_u32..5), 1..4),
+        shipping in 0_i64..50_000, ddp in any::<bool>(), inclusive in any::<bool>(),
+        duty in proptest::option::of(0_u32..40),
+        region in proptest::option::of(proptest::sample::select(&["TX", "ON", "30", "01"][..])),
+    ) -> Value {
+        let date = date(2022, 4, 1).checked_add(jiff::Span::new().days(day)).unwrap();
+        let lines: Vec<Value> = units.iter().enumerate().map(|(i, (unit, qty))| json!({
+            "unit_minor": unit, "qty": qty, "hs": format!("6109{i}0"), "kind": "ordinary",
+            "duty_rate": duty.map(|d| format!("0.{d:02}")),
+        })).collect();
+        json!({
+            "date": date.to_string(), "ship_from": from, "ship_to": to, "region": region,
+            "buyer": if business { "business" } else { "consumer" },
+            "channel": if marketplace { "marketplace" } else { "own_store" }, "mode": "courier",
+            "incoterm": if ddp { "DDP" } else { "DAP" }, "currency": ccy, "prices_include_tax": inclusive,
+            "seller": {"country": "DE", "registrations": [], "year_to_date_eur_minor": 0, "previous_year_eur_minor": 0},
+            "lines": lines, "shipping_minor": shipping,
+        })
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn every_sale_answers_alike_twice_and_its_amounts_add_up(input in sales()) {
+        let quote = ask(input.clone());
+        prop_assert_eq!(&quote, &ask(input));
+        let a = &quote.amounts;
+        if let (Some(duty), Some(tax), Some(total)) = (a.duty, a.tax, a.landed_total) {
+            let sum = a.goods.minor() + a.shipping.minor() + a.insurance.minor() + a.onward.minor()
+                + duty.minor() + tax.minor() + a.fees.minor();
+            prop_assert_eq!(sum, total.minor());
+            prop_assert!(total.minor() >= a.goods.minor() + a.shipping.minor());
+            prop_assert!(duty.minor() >= 0 && tax.minor() >= 0);
+            let paid = minor(a.buyer_pays_at_checkout) + minor(a.buyer_pays_at_delivery) + minor(a.seller_pays);
+            prop_assert_eq!(paid, total.minor());
+        } else {
+            prop_assert!(!quote.missing.is_empty());
+        }
+        if !quote.lines.is_empty() {
+            let by_line: i64 = quote.lines.iter().map(|l| l.tax.minor()).sum();
+            prop_assert_eq!(by_line, minor(a.tax));
+            let by_rate: i64 = quote.rates.iter().map(|r| r.amount.minor()).sum();
+            prop_assert_eq!(by_rate, minor(a.tax));
+        }
+        if quote.scheme.is_some() {
+            prop_assert!(!quote.trace.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_dropped_fact_is_named_or_changes_nothing(
+        input in sales(), dropped in proptest::sample::select(&["ship_from", "buyer", "channel", "mode", "seller", "region"][..]),
+    ) {
+        let full = ask(input.clone());
+        let less = ask(with(input, dropped, json!(null)).as_object().map(|o| {
+            let mut o = o.clone();
+            o.remove(dropped);
+            Value::Object(o)
+        }).unwrap());
+        if less.missing.is_empty() {
+            // The answer may name an assumption instead, but then it must be complete.
+            prop_assert!(less.amounts.landed_total.is_some());
+        }
+        if full.missing.is_empty() && less.missing == full.missing && less.assumptions == full.assumptions {
+            prop_assert_eq!(full.amounts, less.amounts);
+        }
+    }
+
+    #[test]
+    fn tax_never_falls_when_the_price_rises_inside_one_scheme(unit in 1_i64..14_000, more in 0_i64..1_000) {
+        let (low, high) = (ask(ioss(unit)), ask(ioss(unit + more)));
+        if low.scheme == high.scheme {
+            prop_assert!(minor(low.amounts.tax) <= minor(high.amounts.tax));
+        }
+    }
+
+    #[test]
+    fn moving_the_date_inside_every_validity_changes_no_amount(unit in 1_i64..15_000, day in 0_i32..180) {
+        // German rates and the scheme hold from 2021-07-01 to 2026-06-30 without a change.
+        let moved = date(2025, 12, 1).checked_add(jiff::Span::new().days(day)).unwrap();
+        prop_assert_eq!(
+            ask(ioss(unit)).amounts,
+            ask(with(ioss(unit), "date", json!(moved.to_string()))).amounts
+        );
+    }
+
+    #[test]
+    fn raising_a_relief_threshold_never_adds_tax(value in 1_i64..40_000, limit in 20_u32..400, more in 0_u32..400) {
+        let set = |limit: u32| {
+            let text = format!(
+                r#"[{{"id":"ca.other","jurisdiction":"CA","ccy":"CAD","numbers":{{"tax_free_up_to":"{limit}","duty_free_up_to":"{limit}"}},
+                "valid_from":"1992-01-01","verification":"merchant"}}]"#
+            );
+            RuleSet::load(&[RuleFile { name: "programs.json", text: &text }]).unwrap()
+        };
+        let input: QuoteInput = serde_json::from_value(json!({
+            "date": "2026-03-01", "ship_from": "CN", "ship_to": "CA", "region": "ON", "buyer": "consumer",
+            "channel": "own_store", "mode": "post", "currency": "CAD",
+            "lines": [{"unit_minor": value, "qty": 1, "duty_rate": "0.18"}]
+        })).unwrap();
+        let charge = |set: &RuleSet| {
+            let quote = RATES.with(|rates| quote(set, rates, &input).unwrap());
+            minor(quote.amounts.duty) + minor(quote.amounts.tax)
+        };
+        prop_assert!(charge(&set(limit + more)) <= charge(&set(limit)));
+    }
+}

@@ -1,0 +1,24 @@
+use super::model::Problem;
+use crate::id::VariantId;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Refused(#[from] Problem),
+    #[error("the SKU `{sku}` already names {by}; hint: change that variant, or choose another SKU")]
+    SkuTaken { sku: String, by: VariantId },
+    #[error("there is no product `{what}`; hint: `entrepot product list` shows them")]
+    UnknownProduct { what: String },
+    #[error("there is no variant `{what}`; hint: give its id or its exact SKU, `entrepot product list` shows them")]
+    UnknownVariant { what: String },
+    #[error("there is no column `{column}`; known are {}; hint: rename or remove it", super::COLUMNS.join(", "))]
+    UnknownColumn { column: String },
+    #[error("the column `sku` is missing in the first line; hint: every row is found by its SKU")]
+    NoSkuColumn,
+    #[error(transparent)]
+    Sheet(#[from] crate::sheet::Error),
+    #[error(transparent)]
+    Cursor(#[from] crate::page::BadCursor),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+}

@@ -1,0 +1,48 @@
+//! Stock has changed: which listings must be told.
+
+use std::collections::BTreeMap;
+
+use super::{Error, push, push_lane, store};
+use crate::ctx::Ctx;
+use crate::id::{ConnectionId, VariantId};
+use crate::lanes;
+use crate::listings::{self, Tracking};
+use crate::store::WriteTx;
+
+/// Makes the push lane of every connection due that lists one of these variants, in the caller's unit of work. Values are
+/// read when they are sent, so a burst of changes is one push.
+pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
+    if variants.is_empty() {
+        return Ok(());
+    }
+    let listings = listings::listings_of_variants(tx, &ctx.tenant, variants).await?;
+    let told: Vec<_> = listings.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
+    store::want(tx, ctx, push::STOCK, &told).await?;
+    let mut lanes: Vec<_> = told.iter().map(|(_, connection)| push_lane(connection)).collect();
+    lanes.sort();
+    lanes.dedup();
+    lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms()).await?;
+    Ok(())
+}
+
+/// A new order was placed in the shop `connection`, which has lowered its own quantities: what it was told moves along, so
+/// that it is not told again what it knows, and a sale it has not reported yet is not overwritten.
+pub async fn sold_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, units: &BTreeMap<String, i64>) -> Result<(), Error> {
+    let external: Vec<&str> = units.keys().map(String::as_str).collect();
+    let listings = listings::find_external(tx, &ctx.tenant, connection, &external).await?;
+    for (external_id, sold) in units {
+        if let Some(listing) = listings.get(external_id) {
+            store::told_less(tx, ctx, &listing.id, *sold).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The shop changed something whose effect on its own quantities is not known: they are read before the next push.
+pub async fn unsure_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_ids: &[&str]) -> Result<(), Error> {
+    let listings = listings::find_external(tx, &ctx.tenant, connection, external_ids).await?;
+    for listing in listings.values() {
+        store::told_unknown(tx, ctx, &listing.id).await?;
+    }
+    Ok(())
+}
