@@ -1,7 +1,8 @@
 //! Time, always injected. Instants are Unix milliseconds in UTC, named `_at`; spans are `_ms`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ pub struct Clock(Inner);
 #[derive(Clone)]
 enum Inner {
     System(Arc<SystemClock>),
+    Following(Arc<FollowingClock>),
     Manual(Arc<watch::Sender<i64>>),
 }
 
@@ -20,9 +22,37 @@ struct SystemClock {
     last_ms: AtomicI64,
 }
 
+/// Knows what another clock showed when it was last asked, and how long ago that was.
+struct FollowingClock {
+    /// `None` until the first answer: then the machine's own time has to do.
+    anchor: Mutex<Option<(i64, Instant)>>,
+    last_ms: AtomicI64,
+}
+
+#[allow(clippy::disallowed_methods)] // the one place that reads the machine's clock
+fn machine_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
 impl Clock {
     pub fn system() -> Self {
         Self(Inner::System(Arc::new(SystemClock { last_ms: AtomicI64::new(0) })))
+    }
+
+    /// For processes that must agree on the time because they share a database: [`Clock::anchor`] tells it that
+    /// database's time again and again, and in between it advances evenly, whatever happens to the machine's clock.
+    pub fn following() -> Self {
+        Self(Inner::Following(Arc::new(FollowingClock { anchor: Mutex::new(None), last_ms: AtomicI64::new(0) })))
+    }
+
+    /// What the clock that is followed shows now. The first word counts whatever it is; later ones never turn time back.
+    pub fn anchor(&self, now_ms: i64) {
+        if let Inner::Following(clock) = &self.0 {
+            let mut anchor = clock.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+            if anchor.replace((now_ms, Instant::now())).is_none() {
+                clock.last_ms.store(now_ms, Ordering::Release);
+            }
+        }
     }
 
     pub fn manual(now_ms: i64) -> Self {
@@ -32,8 +62,13 @@ impl Clock {
     pub fn now_ms(&self) -> i64 {
         match &self.0 {
             Inner::System(clock) => {
-                #[allow(clippy::disallowed_methods)] // the one place that reads the machine's clock
-                let now = jiff::Timestamp::now().as_millisecond();
+                let now = machine_ms();
+                clock.last_ms.fetch_max(now, Ordering::AcqRel).max(now)
+            }
+            Inner::Following(clock) => {
+                let anchor = clock.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+                let Some((at, since)) = *anchor else { return machine_ms() };
+                let now = at.saturating_add(i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX));
                 clock.last_ms.fetch_max(now, Ordering::AcqRel).max(now)
             }
             Inner::Manual(now) => *now.borrow(),
@@ -54,10 +89,10 @@ impl Clock {
     /// Returns when the clock reaches `at_ms`.
     pub async fn sleep_until(&self, at_ms: i64) {
         match &self.0 {
-            Inner::System(_) => {
-                let left = at_ms.saturating_sub(self.now_ms());
-                if left > 0 {
-                    tokio::time::sleep(std::time::Duration::from_millis(left as u64)).await;
+            Inner::System(_) | Inner::Following(_) => {
+                // Again, because the clock may have been set while we slept.
+                while let Some(left) = u64::try_from(at_ms.saturating_sub(self.now_ms())).ok().filter(|left| *left > 0) {
+                    tokio::time::sleep(Duration::from_millis(left.min(LONGEST_NAP_MS))).await;
                 }
             }
             Inner::Manual(now) => {
@@ -67,6 +102,9 @@ impl Clock {
         }
     }
 }
+
+/// So that a sleeper notices within a minute that the clock was set forward.
+const LONGEST_NAP_MS: u64 = 60_000;
 
 /// `2026-11-21T10:15:00Z` with as many decimals as are needed.
 pub fn to_rfc3339(at_ms: i64) -> String {
@@ -87,6 +125,26 @@ mod tests {
         assert_eq!(to_rfc3339(1_700_000_000_000), "2023-11-14T22:13:20Z");
         assert_eq!(from_rfc3339("2023-11-14T23:13:20+01:00"), Some(1_700_000_000_000));
         assert_eq!(from_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn a_following_clock_takes_the_first_word_and_never_turns_back() {
+        let clock = Clock::following();
+        assert!(clock.now_ms() > 1_700_000_000_000, "the machine's time has to do at first");
+        clock.anchor(1_000);
+        assert!((1_000..60_000).contains(&clock.now_ms()));
+        clock.anchor(900_000);
+        clock.now_ms();
+        clock.anchor(1_000);
+        assert!((900_000..960_000).contains(&clock.now_ms()));
+    }
+
+    #[tokio::test]
+    async fn a_following_clock_advances_by_itself() {
+        let clock = Clock::following();
+        clock.anchor(1_000);
+        clock.sleep_until(1_020).await;
+        assert!(clock.now_ms() >= 1_020);
     }
 
     #[tokio::test]

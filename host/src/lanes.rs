@@ -20,6 +20,7 @@
 //! claims without an orderly end, or [`model::MAX_FAILURES`] typed failures in a row, the lane is quarantined, visible
 //! until someone releases it; a back-off is never cut short by a wish.
 
+pub mod buckets;
 mod error;
 pub mod model;
 pub mod runner;

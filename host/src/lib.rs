@@ -2,6 +2,7 @@
 //!
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
+pub mod api;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -21,7 +22,6 @@ pub mod patch;
 pub mod plugins;
 pub mod secrets;
 pub mod sheet;
-pub mod state;
 pub mod stock;
 pub mod store;
 pub mod sync;

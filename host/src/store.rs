@@ -147,6 +147,19 @@ impl Store {
         }
     }
 
+    /// Tells a following clock the database's time, which several processes share; SQLite has none of its own.
+    pub async fn steer(&self, clock: &Clock) -> Result<(), Error> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let mut conn = self.read().await?;
+        let asked_at = clock.now_ms();
+        let row = conn.fetch_one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", &[]).await?;
+        let travelled_ms = clock.now_ms().saturating_sub(asked_at);
+        clock.anchor(row.get::<i64>(0)?.saturating_add(travelled_ms / 2));
+        Ok(())
+    }
+
     /// Changes after every commit of this process that rang; see [`WriteTx::ring`].
     pub fn rings(&self) -> watch::Receiver<u64> {
         self.1.subscribe()

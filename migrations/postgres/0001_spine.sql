@@ -425,17 +425,6 @@ CREATE TABLE refusal (
     PRIMARY KEY (tenant, connection, kind, external_id)
 );
 
--- What a connector keeps between calls.
-CREATE TABLE connector_state (
-    tenant      TEXT NOT NULL,
-    connection  TEXT NOT NULL,
-    name        TEXT NOT NULL,
-    value       BYTEA NOT NULL,
-    revision    BIGINT NOT NULL,
-    updated_at  BIGINT NOT NULL,
-    PRIMARY KEY (tenant, connection, name)
-);
-
 -- Where a stream of reads goes on.
 CREATE TABLE stream_cursor (
     tenant      TEXT NOT NULL,
@@ -474,6 +463,7 @@ CREATE TABLE bucket (
     milli_tokens  BIGINT NOT NULL,
     capacity      BIGINT NOT NULL,
     per_minute    BIGINT NOT NULL,
+    observed      BIGINT NOT NULL,          -- 1: the limits are the channel's own word, not the manifest's
     updated_at    BIGINT NOT NULL,
     hold_until    BIGINT NOT NULL,          -- nothing leaves before, because the channel said so
     PRIMARY KEY (tenant, connection, name)

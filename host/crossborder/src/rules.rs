@@ -9,7 +9,9 @@
 mod builtin;
 mod checks;
 mod condition;
+mod csv_rows;
 mod error;
+mod json_rows;
 mod load;
 mod lookup;
 mod merge;

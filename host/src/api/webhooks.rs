@@ -22,7 +22,6 @@ use crate::inbox::verify::{self, Scheme};
 use crate::inbox::{Accepted, Delivery, Error as InboxError, Inbox};
 use crate::lanes::{LaneKey, LaneKind};
 use crate::plugins::manifest::{Dedupe, Handshake, Place, Webhooks};
-use crate::plugins::registry::Plugin;
 use crate::secrets::Secret;
 use crate::sync::{Sync, subscriptions};
 
@@ -48,7 +47,6 @@ struct Door {
     webhooks: Webhooks,
     scheme: Scheme,
     secrets: Vec<Secret>,
-    plugin: Plugin,
     url: String,
     until: i64,
 }
@@ -77,7 +75,7 @@ impl Doors {
             secrets.extend(self.sync.vault.active(&mut conn, &tenant, connection.id.as_str(), name).await?);
         }
         let url = self.sync.public_url.as_deref().map(|base| subscriptions::callback_url(base, &connection)).unwrap_or_default();
-        let door = Arc::new(Door { tenant, connection, webhooks, scheme, secrets, plugin, url, until: now + DOOR_MS });
+        let door = Arc::new(Door { tenant, connection, webhooks, scheme, secrets, url, until: now + DOOR_MS });
         self.open.write().await.insert(path.to_owned(), door.clone());
         Ok(Some(door))
     }

@@ -1,13 +1,22 @@
-//! `plugin build|inspect`: for authors, without a hub.
+//! `plugin build|inspect|try`: for authors, without a hub.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::json;
 
+use crate::clock::{self, Clock};
+use crate::ctx::Tenant;
+use crate::id::Entropy;
 use crate::plugins::artifact::{self, Inspected};
+use crate::plugins::compile::Compiler;
+use crate::plugins::grant::Grant;
 use crate::plugins::package::Build;
+use crate::plugins::services::Nothing;
+use crate::plugins::trial::{Delivery, Tried};
+use crate::plugins::{Engine, Registry};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -26,6 +35,13 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run one piece of a connector in the sandbox, without a connection and without a network.
+    Try {
+        /// A packed connector (a file).
+        plugin: PathBuf,
+        #[command(subcommand)]
+        what: Trial,
+    },
     /// Show what a packed connector is and wants, without running it.
     Inspect {
         file: PathBuf,
@@ -34,13 +50,37 @@ pub enum Command {
     },
 }
 
+#[derive(Subcommand)]
+pub enum Trial {
+    /// Print what the connector makes of one webhook body: its events (exit code 0), its refusal (3) or its crash (1).
+    Translate {
+        /// The delivery's topic.
+        #[arg(long)]
+        topic: String,
+        /// Headers of the delivery, as `name: value`.
+        #[arg(long = "header", value_name = "HEADER")]
+        headers: Vec<String>,
+        /// Settings of the connection, a JSON object.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The body; `-` reads standard input.
+        file: PathBuf,
+    },
+}
+
+/// A typed refusal by the connector.
+const REFUSED: u8 = 3;
+
 pub fn run(command: Command) -> ExitCode {
     let result = match command {
         Command::Build { dir, out, target_dir, json } => build(&dir, out.as_deref(), target_dir.as_deref(), json),
         Command::Inspect { file, json } => inspect(&file, json),
+        Command::Try { plugin, what: Trial::Translate { topic, headers, config, file } } => {
+            translate(&plugin, topic, &headers, config.as_deref(), &file)
+        }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => {
             eprintln!("error: {message}");
             ExitCode::FAILURE
@@ -48,7 +88,7 @@ pub fn run(command: Command) -> ExitCode {
     }
 }
 
-fn build(dir: &Path, out: Option<&Path>, target_dir: Option<&Path>, json: bool) -> Result<(), String> {
+fn build(dir: &Path, out: Option<&Path>, target_dir: Option<&Path>, json: bool) -> Result<ExitCode, String> {
     let package = Build { dir, out, target_dir }.run().map_err(|error| error.to_string())?;
     if json {
         let mut value = describe(&package.inspected);
@@ -60,10 +100,10 @@ fn build(dir: &Path, out: Option<&Path>, target_dir: Option<&Path>, json: bool) 
         println!("module {} bytes, packed {} bytes", package.core_bytes, package.inspected.bytes);
         print(&package.inspected);
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn inspect(file: &Path, json: bool) -> Result<(), String> {
+fn inspect(file: &Path, json: bool) -> Result<ExitCode, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let inspected = artifact::inspect(&bytes).map_err(|error| error.to_string())?;
     if json {
@@ -71,7 +111,52 @@ fn inspect(file: &Path, json: bool) -> Result<(), String> {
     } else {
         print(&inspected);
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let result = if file == Path::new("-") { std::io::stdin().read_to_end(&mut bytes).map(drop) } else { std::fs::read(file).map(|all| bytes = all) };
+    result.map(|()| bytes).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// `name: value` pairs, names in lower case.
+fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
+    let parse = |header: &String| match header.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned())),
+        _ => Err(format!("`{header}` is not a header; write `name: value`")),
+    };
+    headers.iter().map(parse).collect()
+}
+
+fn translate(plugin: &Path, topic: String, headers: &[String], config: Option<&Path>, file: &Path) -> Result<ExitCode, String> {
+    let text = |path: &Path| String::from_utf8(read(path)?).map_err(|_| format!("{} is not UTF-8", path.display()));
+    let config = config.map_or_else(|| Ok("{}".to_owned()), text)?;
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&config).map_err(|error| format!("the settings are not a JSON object: {error}"))?;
+    let clock = Clock::system();
+    let delivery = Delivery { topic, headers: parse_headers(headers)?, body: text(file)?, received_at: clock::to_rfc3339(clock.now_ms()) };
+    let wasm = read(plugin)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let tried = runtime.block_on(async {
+        let engine = Engine::new().map_err(|error| error.to_string())?;
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let compiler = Compiler::uncached(&engine, program, Entropy::system());
+        let registry = Registry::new(engine, compiler);
+        let prepared = registry.prepare(wasm).await.map_err(|error| error.to_string())?;
+        let tenant = Tenant::main();
+        let plugin = registry.enable(&tenant, &prepared, Grant::all(&prepared.inspected.manifest));
+        let caller = plugin.caller(Nothing::services(clock), tenant, None, true);
+        Ok::<_, String>(caller.try_translate(&config, &delivery).await)
+    })?;
+    match tried {
+        Tried::Mapped(events) => println!("{events:#}"),
+        Tried::Refused(failure) => {
+            println!("{failure:#}");
+            return Ok(ExitCode::from(REFUSED));
+        }
+        Tried::Crashed(error) => return Err(format!("{}: {error}", error.code())),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(inspected: &Inspected) {

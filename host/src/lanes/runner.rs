@@ -100,8 +100,12 @@ impl Runner {
         let clock = self.ctx.clock.clone();
         let mut stop = std::pin::pin!(stop);
         let mut renew_at = clock.now_ms() + RENEW_MS;
-        let mut rearm_at = clock.now_ms();
+        let (mut rearm_at, mut steer_at) = (clock.now_ms(), clock.now_ms());
         loop {
+            if clock.now_ms() >= steer_at {
+                self.steer_clock().await;
+                steer_at = clock.now_ms() + SWEEP_MS;
+            }
             self.renew_if_due(&mut renew_at).await;
             if clock.now_ms() >= rearm_at {
                 rearm_at = clock.now_ms() + REARM_MS;
@@ -195,6 +199,12 @@ impl Runner {
     async fn fire_schedules(&self) -> Result<usize, crate::store::Error> {
         let ctx = self.ctx.clone();
         self.store.write(move |tx| Box::pin(async move { schedule::tick(tx, &ctx).await })).await
+    }
+
+    async fn steer_clock(&self) {
+        if let Err(error) = self.store.steer(&self.ctx.clock).await {
+            tracing::debug!(error = %chain(&error), "the database's time could not be read; the clock goes on by itself");
+        }
     }
 
     async fn rearm_schedules(&self) {

@@ -99,7 +99,7 @@ impl Caller {
     }
 
     /// Runs one guest call on the guests' runtime, in a fresh instance, under all limits.
-    async fn run<T, F>(&self, capability: &'static str, access: Access, call: F) -> Result<T, CallError>
+    pub(super) async fn run<T, F>(&self, capability: &'static str, access: Access, call: F) -> Result<T, CallError>
     where
         T: Send + 'static,
         F: FnOnce(Store<CallState>, Loaded) -> BoxFuture<'static, Finished<T>> + Send + 'static,
@@ -140,7 +140,7 @@ const PURE_CPU: Duration = Duration::from_secs(2);
 const PURE_WALL: Duration = Duration::from_secs(10);
 
 /// What came of a guest call, with the store that knows why.
-type Finished<T> = (wasmtime::Result<Result<T, Failure>>, Store<CallState>);
+pub(super) type Finished<T> = (wasmtime::Result<Result<T, Failure>>, Store<CallState>);
 
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 

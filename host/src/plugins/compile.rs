@@ -49,12 +49,17 @@ pub enum Error {
     Unloadable(String),
 }
 
+/// Where machine code is kept, and the key that tells ours from anybody else's.
+struct Cache {
+    folder: PathBuf,
+    key: Secret,
+}
+
 /// Compiles and caches. One at a time: compiling is rare, and a hub has other work.
 pub struct Compiler {
     engine: wasmtime::Engine,
     compatibility: u64,
-    folder: PathBuf,
-    key: Secret,
+    cache: Option<Cache>,
     /// The program that understands [`CHILD`]: usually this one.
     program: PathBuf,
     entropy: Entropy,
@@ -68,18 +73,16 @@ impl Compiler {
         std::fs::create_dir_all(folder).map_err(failed)?;
         #[cfg(unix)]
         std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(failed)?;
+        let cache = Cache { folder: folder.to_owned(), key: master.derive("plugins: compiled code") };
+        Ok(Self { cache: Some(cache), ..Self::uncached(engine, program, entropy) })
+    }
+
+    /// Keeps nothing: for looking at one connector.
+    pub fn uncached(engine: &Engine, program: PathBuf, entropy: Entropy) -> Self {
         let engine = engine.raw().clone();
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self {
-            compatibility: hasher.finish(),
-            engine,
-            folder: folder.to_owned(),
-            key: master.derive("plugins: compiled code"),
-            program,
-            entropy,
-            turn: tokio::sync::Semaphore::new(1),
-        })
+        Self { compatibility: hasher.finish(), engine, cache: None, program, entropy, turn: tokio::sync::Semaphore::new(1) }
     }
 
     /// The component of these bytes, from the cache when an authentic file is there.
@@ -102,12 +105,12 @@ impl Compiler {
     }
 
     /// Where the code of a connector is kept.
-    pub fn path(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+    pub fn path(&self, digest: &str) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.folder.join(format!("{digest}-{:016x}.cwasm", self.compatibility)))
     }
 
     async fn cached(&self, digest: &str) -> Option<Component> {
-        let path = self.path(digest);
+        let path = self.path(digest)?;
         let file = tokio::fs::read(&path).await.ok()?;
         let (tag, code) = file.split_at_checked(TAG_BYTES)?;
         if self.authentication(digest, code)?.verify_slice(tag).is_err() {
@@ -121,7 +124,7 @@ impl Compiler {
     }
 
     fn authentication(&self, digest: &str, code: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.key.expose()).ok()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.cache.as_ref()?.key.expose()).ok()?;
         mac.update(digest.as_bytes());
         mac.update(&self.compatibility.to_be_bytes());
         mac.update(code);
@@ -129,14 +132,16 @@ impl Compiler {
     }
 
     async fn keep(&self, digest: &str, code: &[u8]) -> std::io::Result<()> {
-        let mac = self.authentication(digest, code).ok_or_else(|| std::io::Error::other("the key cannot be used"))?;
+        let (Some(cache), Some(path), Some(mac)) = (&self.cache, self.path(digest), self.authentication(digest, code)) else {
+            return Ok(());
+        };
         let mut bytes = mac.finalize().into_bytes().to_vec();
         bytes.extend_from_slice(code);
         let mut tail = [0u8; 8];
         self.entropy.fill(&mut tail);
-        let aside = self.folder.join(format!("{:016x}.new", u64::from_be_bytes(tail)));
+        let aside = cache.folder.join(format!("{:016x}.new", u64::from_be_bytes(tail)));
         let written = match tokio::fs::write(&aside, bytes).await {
-            Ok(()) => tokio::fs::rename(&aside, self.path(digest)).await,
+            Ok(()) => tokio::fs::rename(&aside, path).await,
             Err(error) => Err(error),
         };
         if written.is_err() {

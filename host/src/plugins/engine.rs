@@ -13,6 +13,7 @@ use wasmtime::{Config, OptLevel, Store};
 use super::call::CallError;
 use super::gate::{Gates, PluginGate};
 use super::limits::Limits;
+use super::manifest::Capability;
 use super::v1::{self, CallState};
 
 /// Epochs per second: 100. A guest is asked to yield each tick.
@@ -63,6 +64,14 @@ pub fn config() -> Config {
         .memory_reservation(64 << 20)
         .memory_guard_size(64 << 10);
     config
+}
+
+impl Loaded {
+    /// The same connector with only these interfaces, and with slots of its own.
+    pub(super) fn restricted(&self, granted: &[Capability]) -> Self {
+        let exports = self.exports.restricted(|name| granted.iter().any(|capability| capability.as_str() == name));
+        Self { exports: Arc::new(exports), gate: PluginGate::default(), ..self.clone() }
+    }
 }
 
 impl Engine {

@@ -13,13 +13,13 @@ use tokio::time::Instant;
 
 use super::manifest::{Manifest, Strategy};
 use super::registry::Plugin;
-use super::services::{CallScope, LogSink, Outbound, Secrets, Services, StateStore, denied};
-use super::wire::{Failure, Fault, Sent, http, state as wire_state, vault as wire_vault};
+use super::services::{CallScope, LogSink, Outbound, Secrets, Services, denied};
+use super::state::StoredState;
+use super::wire::{Failure, Fault, Sent, http, vault as wire_vault};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::egress::{self, Allowed, BucketSpec, Credential, Egress, Observed, Origin, Scope, ScopedCredential};
 use crate::secrets::{Secret, Vault};
-use crate::state;
 use crate::store::Store;
 
 /// Serves the imports of one connection's calls.
@@ -46,8 +46,9 @@ impl Reach {
         dry_run: bool,
     ) -> Services {
         let clock = ctx.clock.clone();
+        let state = StoredState::shared(store.clone(), clock.clone());
         let reach = Arc::new(Self { store, vault, egress, ctx, plugin, connection, dry_run, scope: OnceCell::new() });
-        Services { outbound: reach.clone(), secrets: reach.clone(), state: reach.clone(), log: reach, clock }
+        Services { outbound: reach.clone(), secrets: reach.clone(), state, log: reach, clock }
     }
 
     fn manifest(&self) -> &Manifest {
@@ -229,50 +230,6 @@ impl Secrets for Reach {
 /// HMAC takes a key of any length, so making one cannot fail.
 fn code<M: Mac + KeyInit>(secret: &[u8], data: &[u8]) -> Vec<u8> {
     <M as KeyInit>::new_from_slice(secret).map_or_else(|_| Vec::new(), |mac| mac.chain_update(data).finalize().into_bytes().to_vec())
-}
-
-fn state_failure(error: state::Error) -> Failure {
-    match error {
-        state::Error::TooLarge(message) => denied(message),
-        state::Error::Conflict { .. } => Failure { fault: Fault::Conflict, ..denied(error.to_string()) },
-        state::Error::Store(error) => {
-            tracing::error!(error = %crate::store::chain(&error), "connector state failed");
-            Failure { fault: Fault::Other, ..denied("the hub could not reach its own store") }
-        }
-    }
-}
-
-impl StateStore for Reach {
-    fn get<'a>(&'a self, _: &'a CallScope, key: &'a str) -> BoxFuture<'a, Result<Option<wire_state::Entry>, Failure>> {
-        Box::pin(async move {
-            let mut conn = self.store.read().await.map_err(|e| state_failure(e.into()))?;
-            let found = state::get(&mut conn, &self.ctx.tenant, &self.connection.id, key).await.map_err(state_failure)?;
-            Ok(found.map(|(value, revision)| wire_state::Entry { key: key.to_owned(), value, revision }))
-        })
-    }
-
-    fn put<'a>(&'a self, _: &'a CallScope, key: &'a str, value: Vec<u8>, expect: Option<u32>) -> BoxFuture<'a, Result<u32, Failure>> {
-        Box::pin(async move {
-            let (ctx, id, key) = (self.ctx.clone(), self.connection.id.clone(), key.to_owned());
-            let put = self.store.write(move |tx| Box::pin(async move { state::put(tx, &ctx, &id, &key, &value, expect).await }));
-            put.await.map_err(state_failure)
-        })
-    }
-
-    fn delete<'a>(&'a self, _: &'a CallScope, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
-        Box::pin(async move {
-            let (ctx, id, key) = (self.ctx.clone(), self.connection.id.clone(), key.to_owned());
-            let delete = self.store.write(move |tx| Box::pin(async move { state::delete(tx, &ctx, &id, &key).await }));
-            delete.await.map_err(state_failure)
-        })
-    }
-
-    fn list<'a>(&'a self, _: &'a CallScope, prefix: &'a str, after: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
-        Box::pin(async move {
-            let mut conn = self.store.read().await.map_err(|e| state_failure(e.into()))?;
-            state::list(&mut conn, &self.ctx.tenant, &self.connection.id, prefix, after, limit).await.map_err(state_failure)
-        })
-    }
 }
 
 impl LogSink for Reach {

@@ -119,6 +119,11 @@ macro_rules! exports {
                 Self { $($field: bindings::exports::entrepot::channel::$module::GuestIndices::new(pre).ok()),* }
             }
 
+            /// Without the interfaces that were not granted: to a caller they are absent.
+            pub fn restricted(&self, granted: impl Fn(&str) -> bool) -> Self {
+                Self { $($field: if granted($name) { self.$field.clone() } else { None }),* }
+            }
+
             /// In the contract's words and order.
             pub fn names(&self) -> Vec<&'static str> {
                 let mut names = Vec::new();

@@ -135,6 +135,19 @@ on_both! {
         assert_eq!(names(&db.store).await.len(), 50);
     }
 
+    async fn a_following_clock_is_set_by_a_database_with_a_clock_of_its_own(db: TestDb) {
+        let clock = Clock::following();
+        clock.anchor(1_000);
+        db.store.steer(&clock).await.unwrap();
+        let off = (Clock::system().now_ms() - clock.now_ms()).abs();
+        match db.store.dialect() {
+            Dialect::Sqlite => assert!(clock.now_ms() < 60_000),
+            Dialect::Postgres => assert!(off < 5_000, "{off} ms off"),
+        }
+        db.store.steer(&db.clock).await.unwrap();
+        assert_eq!(db.clock.now_ms(), 1_700_000_000_000, "a clock that follows nobody stays");
+    }
+
     async fn a_newer_database_is_refused_by_name(db: TestDb) {
         db.store.write(|tx| Box::pin(async move {
             tx.execute("INSERT INTO schema_migration (name, checksum, applied_at) VALUES ('9999_future', 'x', 0)", &[]).await?;

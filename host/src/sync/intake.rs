@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Error, Sync, fanout, store};
-use crate::catalog::{self, Gtin};
+use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::listings;
@@ -31,16 +31,14 @@ pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, or
         return Ok(found);
     }
     let skus: Vec<&str> = rest.iter().filter_map(|line| line.sku.as_deref()).collect();
-    // A channel's code that is not a GTIN at all names nothing.
-    let gtins: BTreeMap<&str, Gtin> =
-        rest.iter().filter_map(|line| Some((line.external_id.as_str(), Gtin::parse(line.gtin.as_deref()?).ok()?))).collect();
+    let gtins: Vec<&str> = rest.iter().filter_map(|line| line.gtin.as_deref()).collect();
     let by_sku = catalog::find_by_skus(conn, &ctx.tenant, &skus).await?;
-    let by_gtin = catalog::find_by_gtins(conn, &ctx.tenant, &gtins.values().collect::<Vec<_>>()).await?;
+    let by_gtin = catalog::find_by_gtins(conn, &ctx.tenant, &gtins).await?;
     let mut named = Vec::new();
     for line in rest {
         let sku = line.sku.as_deref().and_then(|sku| by_sku.get(sku)).map(|variant| variant.id.clone());
         // Two variants with one GTIN decide nothing.
-        let gtin = gtins.get(line.external_id.as_str()).and_then(|gtin| by_gtin.get(&gtin.key())).filter(|many| many.len() == 1);
+        let gtin = line.gtin.as_deref().and_then(|gtin| by_gtin.get(gtin)).filter(|many| many.len() == 1);
         named.extend(sku.or_else(|| gtin.map(|many| many[0].id.clone())).map(|variant| (line.external_id.clone(), variant)));
     }
     found.extend(named);

@@ -55,7 +55,7 @@ const ONLY_IN: &[(&[&str], &[&str], &str)] = &[
     (&["SystemTime", "::", "now"], &["clock"], TIME),
     (&["Timestamp", "::", "now"], &["clock"], TIME),
     (&["Zoned", "::", "now"], &["clock"], TIME),
-    (&["Instant", "::", "now"], &["egress", "plugins", "telemetry", "cli", "demo"], STOPWATCH),
+    (&["Instant", "::", "now"], &["clock", "egress", "plugins", "telemetry", "cli", "demo"], STOPWATCH),
     (&["env", "::", "var"], &["config", "main"], ENVIRONMENT),
     (&["env", "::", "var_os"], &["config", "main"], ENVIRONMENT),
     (&["env", "::", "vars"], &["config", "main"], ENVIRONMENT),
@@ -90,8 +90,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("orders", &["person", "orders", "order_line", "order_event"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
-    ("lanes", &["lane", "schedule", "schedule_fire"]),
-    ("egress", &["bucket"]),
+    ("lanes", &["lane", "schedule", "schedule_fire", "bucket"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan"]),
     ("plugins", &["plugin", "plugin_artifact", "plugin_grant", "plugin_state", "blob"]),
 ];

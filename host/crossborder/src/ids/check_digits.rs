@@ -146,7 +146,7 @@ fn weighted(digits: &[u64], weights: &[u64]) -> Option<u64> {
 
 fn luhn(digits: &[u64]) -> bool {
     let sum: u64 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 0 { *d } else { d * 2 / 10 + d * 2 % 10 }).sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The next digit is 11 minus the weighted sum mod 11; 11 becomes 0 and 10 does not exist.
@@ -199,7 +199,7 @@ fn gb(text: &str, d: &[u64]) -> Option<bool> {
         return Some(true);
     }
     let total = weighted(d, &[8, 7, 6, 5, 4, 3, 2])? + number(d.get(7..9)?);
-    Some(total % 97 == 0 || (total + 55) % 97 == 0)
+    Some(total.is_multiple_of(97) || (total + 55).is_multiple_of(97))
 }
 
 fn in_gstin(text: &str, d: &[u64]) -> Option<bool> {

@@ -14,6 +14,8 @@ pub struct Exact {
     den: i128,
 }
 
+// Every operation can leave the range, so the operator traits do not fit.
+#[allow(clippy::should_implement_trait)]
 impl Exact {
     pub const ZERO: Self = Self { num: 0, den: 1 };
     pub const ONE: Self = Self { num: 1, den: 1 };

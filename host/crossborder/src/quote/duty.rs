@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let value = if row.basis == "cif" { self.cif()? } else { self.goods_total()? };
-        let Some(value) = self.to_currency(value, &row.duty_ccy)? else {
+        let Some(value) = self.converted_to(value, &row.duty_ccy)? else {
             return Ok(None);
         };
         let free = !limit.is_zero() && value.exact().compare(Exact::from_decimal(limit))?.is_le();
@@ -180,9 +180,9 @@ impl<'a> Run<'a> {
             (ItemDutyRule::PerItem, Some(duty)) => {
                 self.step(&cite, format!("{} distinct tariff codes: {duty}", found.items));
                 self.assume("no VAT is charged on the fixed duty at the sale (sources differ)".to_owned());
-                self.from_currency(duty)
+                self.in_sale_currency(duty)
             }
-            (ItemDutyRule::None, Some(duty)) => self.from_currency(duty),
+            (ItemDutyRule::None, Some(duty)) => self.in_sale_currency(duty),
             _ => self.tariff_or_relief(),
         }
     }

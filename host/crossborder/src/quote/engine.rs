@@ -252,7 +252,7 @@ impl<'a> Run<'a> {
     }
 
     /// An amount of the sale in another currency, rounded once; names the missing rate.
-    pub(super) fn to_currency(&mut self, amount: Money, code: &str) -> Result<Option<Money>, Error> {
+    pub(super) fn converted_to(&mut self, amount: Money, code: &str) -> Result<Option<Money>, Error> {
         let target = Currency::from_code(code)?;
         match self.facts.in_currency(amount.exact(), code) {
             Ok(value) => Ok(Some(Money::from_exact_rounded(value, target, RoundingMode::HalfUp)?)),
@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
     }
 
     /// An amount of another currency in the currency of the sale.
-    pub(super) fn from_currency(&mut self, amount: Money) -> Result<Option<Money>, Error> {
+    pub(super) fn in_sale_currency(&mut self, amount: Money) -> Result<Option<Money>, Error> {
         if amount.currency() == self.currency {
             return Ok(Some(amount));
         }

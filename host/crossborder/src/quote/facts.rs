@@ -25,6 +25,9 @@ pub enum Channel {
     OwnStore,
 }
 
+/// From, to, and the rate found or why there is none.
+pub(crate) type Conversion = (String, String, Result<Found, FxError>);
+
 /// Facts of one sale on one date. Amounts are exact major units of `ccy`, without tax.
 #[derive(Debug)]
 pub(crate) struct SaleFacts<'a> {
@@ -54,8 +57,8 @@ pub(crate) struct SaleFacts<'a> {
     pub consignment_goods: Option<Exact>,
     pub dearest_item: Option<Exact>,
     pub consignment_cif: Option<Exact>,
-    /// Conversions made, kept for the trace: (from, to, rate found or why not).
-    pub conversions: RefCell<Vec<(String, String, Result<Found, FxError>)>>,
+    /// Conversions made, kept for the trace.
+    pub conversions: RefCell<Vec<Conversion>>,
 }
 
 impl SaleFacts<'_> {

@@ -94,7 +94,7 @@ impl Run<'_> {
             return Ok(false);
         }
         let value = if row.basis == "cif" { self.cif()? } else { self.goods_total()? };
-        let Some(value) = self.to_currency(value, &row.tax_ccy)? else {
+        let Some(value) = self.converted_to(value, &row.tax_ccy)? else {
             return Ok(false);
         };
         let free = value.exact().compare(Exact::from_decimal(limit))?.is_le();
@@ -119,7 +119,7 @@ impl Run<'_> {
 
     /// Two charges of another currency in that of the sale.
     fn charged(&mut self, duty: Money, tax: Money) -> Result<Charges, Error> {
-        Ok(Charges { duty: self.from_currency(duty)?, tax: self.from_currency(tax)? })
+        Ok(Charges { duty: self.in_sale_currency(duty)?, tax: self.in_sale_currency(tax)? })
     }
 
     pub(super) fn us_duty(&mut self) -> Result<Option<Money>, Error> {
@@ -130,7 +130,7 @@ impl Run<'_> {
             self.lack("the country the goods are shipped from".to_owned());
             return Ok(None);
         }
-        let Some(value) = self.to_currency(self.goods_total()?, "USD")? else {
+        let Some(value) = self.converted_to(self.goods_total()?, "USD")? else {
             return Ok(None);
         };
         let (date, mode) = (self.input.date, self.input.mode.as_deref().unwrap_or("courier"));
@@ -156,7 +156,7 @@ impl Run<'_> {
                 match entry.specific_duty {
                     Some(duty) => {
                         let items = i64::try_from(self.input.lines.len()).unwrap_or(i64::MAX);
-                        self.from_currency(duty.checked_mul_int(items)?)
+                        self.in_sale_currency(duty.checked_mul_int(items)?)
                     }
                     None => Ok(None),
                 }
@@ -164,7 +164,7 @@ impl Run<'_> {
             UsRule::Section122 => {
                 self.cite_program("us.section122", "surcharge on top of the tariff".to_owned());
                 let surcharge = match entry.surcharge {
-                    Some(surcharge) => self.from_currency(surcharge)?,
+                    Some(surcharge) => self.in_sale_currency(surcharge)?,
                     None => None,
                 };
                 match (self.tariff_duty(DutyBase::Fob)?, surcharge) {
@@ -219,7 +219,7 @@ impl Run<'_> {
     }
 
     pub(super) fn canada(&mut self) -> Result<Charges, Error> {
-        let Some(value) = self.to_currency(self.goods_total()?, "CAD")? else {
+        let Some(value) = self.converted_to(self.goods_total()?, "CAD")? else {
             return Ok(Charges::default());
         };
         let Some(province) = self.input.region.clone() else {
@@ -266,7 +266,7 @@ impl Run<'_> {
             return Ok(Charges::default());
         };
         let value = self.cif()?.checked_add(self.onward)?.checked_add(duty)?;
-        let Some(value) = self.to_currency(value, "CHF")? else {
+        let Some(value) = self.converted_to(value, "CHF")? else {
             return Ok(Charges { duty: Some(duty), tax: None });
         };
         let category = self.input.lines[0].category.as_deref().unwrap_or("standard").to_owned();
@@ -281,12 +281,12 @@ impl Run<'_> {
         if !found.levied {
             self.cite_program("ch.small_amount", "the tax is so small that it is not levied".to_owned());
         }
-        let tax = self.from_currency(found.tax)?;
+        let tax = self.in_sale_currency(found.tax)?;
         Ok(Charges { duty: Some(duty), tax })
     }
 
     pub(super) fn mexico(&mut self) -> Result<Charges, Error> {
-        let Some(value) = self.to_currency(self.cif()?, "USD")? else {
+        let Some(value) = self.converted_to(self.cif()?, "USD")? else {
             return Ok(Charges::default());
         };
         let from = self.input.ship_from.clone().unwrap_or_default();
@@ -301,7 +301,7 @@ impl Run<'_> {
     }
 
     pub(super) fn brazil(&mut self) -> Result<Charges, Error> {
-        let Some(value) = self.to_currency(self.cif()?, "USD")? else {
+        let Some(value) = self.converted_to(self.cif()?, "USD")? else {
             return Ok(Charges::default());
         };
         let date = self.input.date;
@@ -327,7 +327,7 @@ impl Run<'_> {
     }
 
     pub(super) fn china_cbec(&mut self) -> Result<Charges, Error> {
-        let Some(dutiable) = self.to_currency(self.cif()?, "CNY")? else {
+        let Some(dutiable) = self.converted_to(self.cif()?, "CNY")? else {
             return Ok(Charges::default());
         };
         let national = &self.input.national;
@@ -367,7 +367,7 @@ impl Run<'_> {
     }
 
     pub(super) fn china_postal(&mut self) -> Result<Charges, Error> {
-        let Some(value) = self.to_currency(self.goods_total()?, "CNY")? else {
+        let Some(value) = self.converted_to(self.goods_total()?, "CNY")? else {
             return Ok(Charges::default());
         };
         let Some(rate) = self.input.national.cn_postal_rate else {
@@ -436,8 +436,8 @@ impl Run<'_> {
     }
 
     pub(super) fn korea(&mut self) -> Result<Charges, Error> {
-        let goods = self.to_currency(self.goods_total()?, "USD")?;
-        let cif = self.to_currency(self.cif()?, "USD")?;
+        let goods = self.converted_to(self.goods_total()?, "USD")?;
+        let cif = self.converted_to(self.cif()?, "USD")?;
         let (Some(goods), Some(cif)) = (goods, cif) else {
             return Ok(Charges::default());
         };
@@ -465,8 +465,8 @@ impl Run<'_> {
     }
 
     pub(super) fn turkey(&mut self) -> Result<Charges, Error> {
-        let goods = self.to_currency(self.goods_total()?, "EUR")?;
-        let transport = self.to_currency(self.shipping.checked_add(self.insurance)?, "EUR")?;
+        let goods = self.converted_to(self.goods_total()?, "EUR")?;
+        let transport = self.converted_to(self.shipping.checked_add(self.insurance)?, "EUR")?;
         let (Some(goods), Some(transport)) = (goods, transport) else {
             return Ok(Charges::default());
         };

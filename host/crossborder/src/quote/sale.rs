@@ -182,7 +182,7 @@ impl Run<'_> {
             Some(net) => Money::from_exact_rounded(net, self.currency, RoundingMode::HalfUp)?,
             None => self.cif()?,
         };
-        let Some(net) = self.to_currency(net, "EUR")? else {
+        let Some(net) = self.converted_to(net, "EUR")? else {
             return Ok(nothing);
         };
         let facts = PlaceFacts {
