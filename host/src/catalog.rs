@@ -117,10 +117,13 @@ pub async fn find_by_sku_keys(conn: &mut impl Sql, tenant: &Tenant, keys: &[&str
     Ok(grouped(store::variants_by_sku_key(conn, tenant, keys).await?, |variant| Some(variant.facts.sku.key())))
 }
 
-/// By [`Gtin::key`], which is the same for a number in any of its lengths.
-pub async fn find_by_gtins(conn: &mut impl Sql, tenant: &Tenant, gtins: &[&Gtin]) -> Result<BTreeMap<String, Vec<Variant>>, Error> {
-    let keys: Vec<String> = gtins.iter().map(|gtin| gtin.key()).collect();
-    Ok(grouped(store::variants_by_gtin_key(conn, tenant, &keys).await?, |variant| variant.facts.gtin.as_ref().map(Gtin::key)))
+/// By number as the caller wrote it, whatever its length or blanks. A text that is no GTIN finds nothing.
+pub async fn find_by_gtins(conn: &mut impl Sql, tenant: &Tenant, texts: &[&str]) -> Result<BTreeMap<String, Vec<Variant>>, Error> {
+    let keys: BTreeMap<&str, String> = texts.iter().filter_map(|text| Some((*text, Gtin::parse(text).ok()?.key()))).collect();
+    let wanted: Vec<String> = keys.values().cloned().collect();
+    let found = store::variants_by_gtin_key(conn, tenant, &wanted).await?;
+    let found = grouped(found, |variant| variant.facts.gtin.as_ref().map(Gtin::key));
+    Ok(keys.into_iter().filter_map(|(text, key)| Some((text.to_owned(), found.get(&key)?.clone()))).collect())
 }
 
 /// Units that no channel is shown, per variant.
