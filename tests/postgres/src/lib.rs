@@ -9,8 +9,8 @@
 //! - Without a server, tests skip and one line on standard error says so.
 //! - `ENTREPOT_TEST_REQUIRE_POSTGRES=1` turns the skip into a failure, so that CI cannot pass by skipping.
 
-// A test harness: what it cannot do must stop the test.
-#![allow(clippy::unwrap_used)]
+// A test harness: what it cannot do must stop the test, and its settings come from the environment.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod database;
 mod programs;

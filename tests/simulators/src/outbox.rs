@@ -3,7 +3,7 @@
 //! The queue runs on the shop's injected clock. A faulted webhook (delayed, reordered, duplicated) carries the body of the
 //! moment it was made, so what arrives late is also stale.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,6 +21,8 @@ use crate::server::{Front, lock};
 
 /// How often the queue looks at the clock while something lies in the future.
 const CLOCK_GLANCE: Duration = Duration::from_millis(5);
+/// How many posts the log keeps.
+const LOG_LENGTH: usize = 20_000;
 const DEFAULT_REORDER_WINDOW_MS: u64 = 100;
 
 pub(crate) struct Post {
@@ -94,7 +96,7 @@ pub(crate) struct Outbox<S: Sender> {
     sequence: AtomicU64,
     busy: AtomicBool,
     wake: Notify,
-    log: Mutex<(WebhookCounts, Vec<Delivery>)>,
+    log: Mutex<(WebhookCounts, VecDeque<Delivery>)>,
 }
 
 /// Stops the delivery task when the shop goes away.
@@ -167,7 +169,7 @@ impl<S: Sender> Outbox<S> {
     }
 
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        lock(&self.log).1.clone()
+        lock(&self.log).1.iter().cloned().collect()
     }
 
     /// Webhooks that still wait, due or not.
@@ -234,7 +236,10 @@ impl<S: Sender> Outbox<S> {
             log.0.sent += 1;
             log.0.accepted += u64::from(reception.accepted());
             log.0.duplicates_sent += u64::from(queued.duplicate);
-            log.1.push(Delivery {
+            if log.1.len() == LOG_LENGTH {
+                log.1.pop_front();
+            }
+            log.1.push_back(Delivery {
                 at_ms: self.front.now(),
                 topic: sender.topic(&queued.job),
                 url: post.url,

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use crate::server::lock;
+use crate::shopify::aftersale::Cancellation;
 use crate::shopify::catalogue::{Basket, NewVariant, ShopifyRefused};
 use crate::shopify::model::{LevelWrite, LevelWriter, Order, Parcel, ShopifyOrderView, Transaction};
 use crate::shopify::shipping::Shipment;
@@ -41,7 +42,10 @@ impl ShopifyShop {
     }
 
     pub fn cancel_order(&self, order: i64) -> Result<(), ShopifyRefused> {
-        self.inner.change(|state, now| state.cancel(order, "CUSTOMER", now))
+        self.inner.change(|state, now| {
+            let how = Cancellation { reason: "CUSTOMER".into(), restock: true, refund: true, staff_note: None };
+            state.cancel(order, how, now)
+        })
     }
 
     /// The merchant marks an unpaid order as paid.
@@ -93,7 +97,8 @@ impl ShopifyShop {
             if all {
                 wanted = found.lines.iter().filter(|line| line.current > 0).map(|line| (line.id, line.current)).collect();
             }
-            state.refund(order, &wanted, restock, all, now)
+            let plan = state.plan_refund(found, &wanted, restock, all);
+            state.refund(order, plan, now)
         })
     }
 

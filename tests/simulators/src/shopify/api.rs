@@ -22,7 +22,7 @@ use crate::server::{Manners, Played, json as answer, lock, set_header};
 use crate::shopify::cost::{SINGLE_QUERY_LIMIT, points};
 use crate::shopify::facts::API_VERSION;
 use crate::shopify::graph::{Ctx, Node};
-use crate::shopify::quantities::keys_of;
+use crate::shopify::keyed::keys_of;
 use crate::shopify::shop::Inner;
 use crate::shopify::thing::Thing;
 

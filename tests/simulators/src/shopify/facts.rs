@@ -76,6 +76,10 @@ pub(crate) fn shop(state: &State, domain: &str, zone_offset_minutes: i32, origin
         "setupRequired": false, "taxShipping": true, "taxesIncluded": state.rules.taxes_included,
         "unitSystem": "METRIC_SYSTEM", "weightUnit": "KILOGRAMS", "url": origin,
         "plan": { "publicDisplayName": "Basic", "partnerDevelopment": true, "shopifyPlus": false },
+        "shopAddress": { "id": gid("ShopAddress", 5_900_000_005), "address1": "Hafenstraße 1", "address2": null, "city": "Hamburg",
+            "company": null, "coordinatesValidated": false, "country": "Germany", "countryCodeV2": "DE",
+            "formatted": ["Hafenstraße 1", "20457 Hamburg", "Germany"], "formattedArea": "Hamburg, Germany", "latitude": null,
+            "longitude": null, "phone": null, "province": null, "provinceCode": null, "zip": "20457" },
         "primaryDomain": { "id": gid("Domain", 5_900_000_002), "host": domain, "sslEnabled": true, "url": origin },
     })
 }
@@ -101,6 +105,12 @@ pub(crate) fn location(location: &crate::shopify::model::Location) -> Value {
     })
 }
 
+/// One value of an option; its number only has to be the same each time.
+fn option_value(product: i64, value: &str) -> Value {
+    let number = value.bytes().fold(product, |sum, byte| sum.wrapping_mul(31).wrapping_add(i64::from(byte)) & 0xFFFF_FFFF_FFFF);
+    json!({ "id": gid("ProductOptionValue", number), "name": value, "hasVariants": true, "linkedMetafieldValue": null })
+}
+
 pub(crate) fn product(state: &State, product: &Product, origin: &str) -> Value {
     let variants: Vec<&Variant> = product.variants.iter().filter_map(|id| state.variants.get(id)).collect();
     let stock: i64 = variants.iter().filter_map(|variant| state.available(variant)).sum();
@@ -112,13 +122,15 @@ pub(crate) fn product(state: &State, product: &Product, origin: &str) -> Value {
             None => options.push((name, vec![value])),
         }
     }
+    let price = |price: Option<Decimal>| json!({ "amount": decimal(price.unwrap_or_default()), "currencyCode": state.rules.currency });
     if options.is_empty() {
         options.push(("Title".into(), vec!["Default Title".into()]));
     }
     let options: Vec<Value> = (1_i64..)
         .zip(options)
         .map(|(position, (name, values))| {
-            json!({ "id": gid("ProductOption", product.id * 10 + position), "name": name, "position": position, "values": values })
+            json!({ "id": gid("ProductOption", product.id * 10 + position), "name": name, "position": position,
+                "optionValues": values.iter().map(|value| option_value(product.id, value)).collect::<Vec<_>>(), "values": values })
         })
         .collect();
     json!({
@@ -130,7 +142,11 @@ pub(crate) fn product(state: &State, product: &Product, origin: &str) -> Value {
         "hasOutOfStockVariants": variants.iter().any(|variant| state.available(variant).is_some_and(|left| left <= 0)),
         "onlineStoreUrl": format!("{origin}/products/{}", product.handle), "options": options,
         "totalInventory": stock, "tracksInventory": variants.iter().any(|variant| state.available(variant).is_some()),
-        "variantsCount": { "count": variants.len(), "precision": "EXACT" }, "defaultCursor": product.id.to_string(),
+        "variantsCount": { "count": variants.len(), "precision": "EXACT" }, "defaultCursor": product.id.to_string(), "category": null, "featuredMedia": null,
+        "mediaCount": { "count": 0, "precision": "EXACT" }, "metafield": null, "templateSuffix": null,
+        "seo": { "title": null, "description": null },
+        "priceRangeV2": { "minVariantPrice": price(variants.iter().map(|variant| variant.price).min()),
+            "maxVariantPrice": price(variants.iter().map(|variant| variant.price).max()) },
     })
 }
 
@@ -139,9 +155,13 @@ pub(crate) fn variant(state: &State, variant: &Variant) -> Value {
     let title = variant.title();
     let product = state.products.get(&variant.product).map(|product| product.title.clone()).unwrap_or_default();
     let options = if variant.options.is_empty() {
-        json!([{ "name": "Title", "value": "Default Title" }])
+        json!([{ "name": "Title", "value": "Default Title", "optionValue": option_value(variant.product, "Default Title") }])
     } else {
-        variant.options.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
+        variant
+            .options
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value, "optionValue": option_value(variant.product, value) }))
+            .collect()
     };
     json!({
         "id": gid("ProductVariant", variant.id), "legacyResourceId": variant.id.to_string(), "title": title,
@@ -151,7 +171,8 @@ pub(crate) fn variant(state: &State, variant: &Variant) -> Value {
         "inventoryPolicy": if variant.continue_selling { "CONTINUE" } else { "DENY" },
         "inventoryQuantity": stock.unwrap_or_default(), "sellableOnlineQuantity": stock.unwrap_or_default(),
         "position": variant.position, "taxable": variant.taxable, "selectedOptions": options,
-        "createdAt": zulu(variant.created_at), "updatedAt": zulu(variant.updated_at),
+        "image": null, "metafield": null, "requiresComponents": false,
+        "unitPrice": null, "createdAt": zulu(variant.created_at), "updatedAt": zulu(variant.updated_at),
         "defaultCursor": variant.id.to_string(),
     })
 }
@@ -164,7 +185,7 @@ pub(crate) fn item(state: &State, item: &Item) -> Value {
         "id": gid("InventoryItem", item.id), "legacyResourceId": item.id.to_string(),
         "sku": variant.map(|variant| variant.sku.clone()), "tracked": item.tracked,
         "createdAt": zulu(item.created_at), "updatedAt": zulu(item.updated_at), "countryCodeOfOrigin": null,
-        "duplicateSkuCount": 0, "harmonizedSystemCode": null, "provinceCodeOfOrigin": null, "unitCost": null,
+        "duplicateSkuCount": 0, "harmonizedSystemCode": null, "provinceCodeOfOrigin": null, "unitCost": null, "inventoryHistoryUrl": null,
         "locationsCount": { "count": item.levels.len(), "precision": "EXACT" },
         "measurement": { "id": gid("InventoryItemMeasurement", item.id), "weight": weight },
         "requiresShipping": variant.is_none_or(|variant| variant.requires_shipping),
@@ -219,6 +240,7 @@ pub(crate) fn address(order: &Order, own: i64) -> Value {
 
 pub(crate) fn order(state: &State, order: &Order) -> Value {
     let bag = |amount: Decimal| bag(state, order, amount);
+    let shipping_back = order.refunds.iter().filter_map(|id| state.refunds.get(id)).map(|refund| refund.shipping.0).sum();
     let zero = Decimal::ZERO;
     let units: i64 = order.lines.iter().map(|line| line.quantity).sum();
     let current: i64 = order.lines.iter().map(|line| line.current).sum();
@@ -229,9 +251,11 @@ pub(crate) fn order(state: &State, order: &Order) -> Value {
     let who = json!({
         "id": gid("Order", order.id), "legacyResourceId": order.id.to_string(), "name": order.name(),
         "number": order.number, "createdAt": zulu(order.created_at), "updatedAt": zulu(order.updated_at),
+        "cartToken": order.token, "checkoutToken": order.token, "registeredSourceUrl": null, "additionalFees": [],
+        "metafield": null, "paymentTerms": null, "transactionsCount": { "count": order.transactions.len(), "precision": "EXACT" },
         "processedAt": zulu(order.created_at), "cancelledAt": order.cancelled_at.map(zulu),
         "cancelReason": order.cancel_reason, "closed": order.closed_at.is_some(),
-        "cancellation": order.cancelled_at.map(|_| json!({ "staffNote": null })),
+        "cancellation": order.cancelled_at.map(|_| json!({ "staffNote": order.staff_note })),
         "closedAt": order.closed_at.map(zulu), "confirmed": true,
         "confirmationNumber": order.token.to_uppercase().chars().take(9).collect::<String>(),
         "test": order.test, "edited": order.edited, "note": order.note, "tags": order.tags, "poNumber": null,
@@ -262,7 +286,7 @@ pub(crate) fn order(state: &State, order: &Order) -> Value {
         "currentTotalDiscountsSet": bag(order.discounts(true)), "cartDiscountAmountSet": bag(order.discounts(false)),
         "currentCartDiscountAmountSet": bag(order.discounts(true)), "totalShippingPriceSet": bag(order.shipping),
         "currentShippingPriceSet": bag(order.shipping), "totalReceivedSet": bag(order.received()),
-        "totalRefundedSet": bag(order.refunded()), "totalRefundedShippingSet": bag(zero),
+        "totalRefundedSet": bag(order.refunded()), "totalRefundedShippingSet": bag(shipping_back), "refundDiscrepancySet": bag(zero),
         "netPaymentSet": bag(order.received() - order.refunded()), "totalOutstandingSet": bag(outstanding),
         "totalCapturableSet": bag(zero), "totalTipReceivedSet": bag(zero), "currentTotalDutiesSet": null,
         "originalTotalDutiesSet": null, "currentTotalAdditionalFeesSet": null, "originalTotalAdditionalFeesSet": null,
@@ -331,7 +355,7 @@ pub(crate) fn line(state: &State, order: &Order, line: &Line) -> Value {
         "nonFulfillableQuantity": line.quantity - line.current, "unfulfilledQuantity": line.unfulfilled(),
         "refundableQuantity": line.quantity - line.refunded, "fulfillmentStatus": status, "isGiftCard": line.gift_card,
         "merchantEditable": line.unfulfilled() > 0, "requiresShipping": line.requires_shipping, "restockable": true,
-        "taxable": line.taxable, "customAttributes": [], "discountAllocations": allocations,
+        "taxable": line.taxable, "image": null, "duties": [], "customAttributes": [], "discountAllocations": allocations,
         "weight": { "unit": "GRAMS", "value": float(Decimal::from(line.grams)) },
         "originalUnitPriceSet": bag(line.price), "originalTotalSet": bag(total), "totalDiscountSet": bag(line.discount),
         "discountedTotalSet": bag(total - line.discount), "discountedUnitPriceSet": bag(unit),
@@ -361,7 +385,9 @@ pub(crate) fn fulfillment_order(state: &State, part: &FulfillmentOrder) -> Value
         "createdAt": zulu(part.created_at), "updatedAt": zulu(part.updated_at), "fulfillAt": zulu(part.created_at),
         "fulfillBy": null, "orderId": gid("Order", part.order), "orderName": order.map(Order::name),
         "orderProcessedAt": order.map(|order| zulu(order.created_at)), "supportedActions": actions,
-        "destination": destination,
+        "destination": destination, "fulfillmentHolds": [],
+        "deliveryMethod": { "id": gid("DeliveryMethod", part.id), "methodType": "SHIPPING", "presentedName": "Standard",
+            "serviceCode": "Standard", "sourceReference": null, "minDeliveryDateTime": null, "maxDeliveryDateTime": null },
     })
 }
 
@@ -380,6 +406,8 @@ pub(crate) fn fulfillment(known: &Fulfillment) -> Value {
         "status": known.status, "displayStatus": display, "createdAt": zulu(known.created_at),
         "updatedAt": zulu(known.updated_at), "deliveredAt": null, "estimatedDeliveryAt": null, "inTransitAt": null,
         "requiresShipping": true, "totalQuantity": units,
+        "service": { "id": gid("FulfillmentService", 5_900_000_006), "handle": "manual", "serviceName": "Manual", "type": "MANUAL",
+            "inventoryManagement": false, "requiresShippingMethod": true, "trackingSupport": false },
     })
 }
 

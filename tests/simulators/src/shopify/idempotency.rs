@@ -8,8 +8,8 @@ const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Took effect; the group of changes it made, if there were any.
-    Adjusted(Option<i64>),
+    /// Took effect; the number of what it made, if it made anything.
+    Done(Option<i64>),
     Failed,
 }
 
@@ -55,7 +55,7 @@ impl Memory {
                 "IDEMPOTENCY_KEY_PARAMETER_MISMATCH",
                 "The same idempotency key cannot be used with different operation parameters.",
             ),
-            Some(Remembered { outcome: Outcome::Adjusted(group), .. }) => Verdict::Replay(*group),
+            Some(Remembered { outcome: Outcome::Done(made), .. }) => Verdict::Replay(*made),
             Some(Remembered { outcome: Outcome::Failed, .. }) => Verdict::Refuse(
                 "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
                 "A previous request with this idempotency key failed. Retry with a new idempotency key.",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::shopify::facts;
 use crate::shopify::graph::{Slot, error};
+use crate::shopify::model::Refund;
 use crate::shopify::page::{Row, page};
 use crate::shopify::state::State;
 use crate::shopify::thing::Thing;
@@ -22,6 +23,10 @@ pub(crate) fn link(state: &State, thing: Thing, field: &str, args: &Value) -> Re
     };
     let one = |thing: Thing| Ok(Some(Slot::One(thing)));
     let wanted = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // Lists that exist and are always empty here.
+    if matches!(field, "metafields" | "media" | "events" | "countryHarmonizedSystemCodes") {
+        return rows(Vec::new());
+    }
     match (thing, field) {
         (Thing::Product(id), "variants") => {
             let variants = state.products.get(&id).map(|product| product.variants.clone()).unwrap_or_default();
@@ -221,6 +226,7 @@ fn aftersale_link(state: &State, thing: Thing, field: &str, args: &Value) -> Res
                     connect(refund.lines.iter().map(|line| own(line.id)).collect())
                 }
                 "orderAdjustments" => connect(Vec::new()),
+                "refundShippingLines" => connect(shipping_back(state, refund)),
                 "return" => Ok(Some(Slot::null())),
                 "transactions" => {
                     let order = state.orders.get(&refund.order);
@@ -267,4 +273,15 @@ fn aftersale_link(state: &State, thing: Thing, field: &str, args: &Value) -> Res
         }
         _ => Ok(None),
     }
+}
+
+fn shipping_back(state: &State, refund: &Refund) -> Vec<Row> {
+    let (net, tax) = refund.shipping;
+    let Some(order) = state.orders.get(&refund.order).filter(|_| !net.is_zero()) else { return Vec::new() };
+    let id = refund.id * 10;
+    let line = json!({
+        "id": facts::gid("RefundShippingLine", id), "shippingLine": facts::shipping_line(state, order),
+        "subtotalAmountSet": facts::bag(state, order, net), "taxAmountSet": facts::bag(state, order, tax),
+    });
+    vec![Row::of(id, Slot::Value(line))]
 }

@@ -1,5 +1,5 @@
 //! Shopify: the shop's books (`model`, `state`, `orders`, `amounts`, `shipping`, `aftersale`), the Admin GraphQL API over
-//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
+//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `keyed`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
 //! its admin side (`admin`).
 
 mod admin;
@@ -12,10 +12,12 @@ mod facts;
 mod graph;
 mod hooks;
 mod idempotency;
+mod keyed;
 mod links;
 mod lists;
 mod model;
 mod mutations;
+mod order_writes;
 mod orders;
 mod page;
 mod quantities;

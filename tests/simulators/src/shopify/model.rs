@@ -99,8 +99,13 @@ pub(crate) struct Line {
     pub(crate) quantity: i64,
     /// Units after edits and refunds.
     pub(crate) current: i64,
+    /// Units shipped, also those that came back.
     pub(crate) fulfilled: i64,
     pub(crate) refunded: i64,
+    /// Shipped units that were refunded.
+    pub(crate) returned: i64,
+    /// Units refunded before they were shipped, which will be shipped all the same.
+    pub(crate) kept: i64,
     pub(crate) discount: Decimal,
     pub(crate) tax: Decimal,
     pub(crate) requires_shipping: bool,
@@ -122,7 +127,7 @@ impl Line {
     }
 
     pub(crate) fn unfulfilled(&self) -> i64 {
-        (self.current - self.fulfilled).max(0)
+        (self.current + self.kept + self.returned - self.fulfilled).max(0)
     }
 }
 
@@ -170,13 +175,36 @@ pub(crate) struct Fulfillment {
     pub(crate) updated_at: i64,
 }
 
+/// What a refund does with the units it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restock {
+    /// They were not shipped and will not be: sold again.
+    Cancel,
+    /// They were shipped and came back: sold again.
+    Return,
+    /// The stock is left alone; what was to be shipped is shipped.
+    No,
+    /// They were not shipped and will not be, and are not sold again either.
+    Drop,
+}
+
+impl Restock {
+    /// As the API names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cancel => "CANCEL",
+            Self::Return => "RETURN",
+            Self::No | Self::Drop => "NO_RESTOCK",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct RefundLine {
     pub(crate) id: i64,
     pub(crate) line: i64,
     pub(crate) quantity: i64,
-    /// `RETURN`, `CANCEL`, `NO_RESTOCK`
-    pub(crate) restock: &'static str,
+    pub(crate) restock: Restock,
     pub(crate) subtotal: Decimal,
     pub(crate) tax: Decimal,
 }
@@ -188,6 +216,8 @@ pub(crate) struct Refund {
     pub(crate) note: String,
     pub(crate) lines: Vec<RefundLine>,
     pub(crate) amount: Decimal,
+    /// Shipping paid back, net, and its tax; part of `amount`.
+    pub(crate) shipping: (Decimal, Decimal),
     pub(crate) created_at: i64,
 }
 
@@ -218,7 +248,9 @@ pub(crate) struct Order {
     pub(crate) created_at: i64,
     pub(crate) updated_at: i64,
     pub(crate) cancelled_at: Option<i64>,
-    pub(crate) cancel_reason: Option<&'static str>,
+    /// As the API names it (`CUSTOMER`).
+    pub(crate) cancel_reason: Option<String>,
+    pub(crate) staff_note: Option<String>,
     pub(crate) closed_at: Option<i64>,
     pub(crate) paid: bool,
     pub(crate) test: bool,

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::shopify::facts::{gid, number};
 use crate::shopify::graph::{Ctx, Slot, error};
 use crate::shopify::model::{Parcel, Subscription};
-use crate::shopify::quantities;
 use crate::shopify::shipping::Shipment;
 use crate::shopify::state::{Resource, State};
 use crate::shopify::thing::Thing;
+use crate::shopify::{order_writes, quantities};
 
 /// One entry of `userErrors`.
 pub(crate) struct UserError {
@@ -47,7 +47,7 @@ fn payload(name: &'static str, field: &'static str, result: Result<Slot, Vec<Use
     Slot::Payload(name, vec![(field, slot), ("userErrors", user_errors(&errors))])
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
 }
 
@@ -56,6 +56,17 @@ pub(crate) fn run(ctx: &Ctx<'_>, info: &ResolveInfo<'_>, args: &Value) -> Result
     match info.field_name() {
         "inventorySetQuantities" => quantities::set(ctx, &key, args),
         "inventoryAdjustQuantities" => quantities::adjust(ctx, &key, args),
+        "inventoryActivate" => quantities::activate(ctx, &key, args),
+        "refundCreate" => order_writes::refund(ctx, &key, args),
+        "orderCancel" => Ok(ctx.write(|state| order_writes::cancel(state, args, ctx.now))),
+        "orderUpdate" => {
+            let result = ctx.write(|state| order_writes::update(state, &args["input"], ctx.now));
+            Ok(payload("OrderUpdatePayload", "order", result))
+        }
+        "tagsAdd" => {
+            let result = ctx.write(|state| order_writes::add_tags(state, args, ctx.now));
+            Ok(payload("TagsAddPayload", "node", result))
+        }
         "fulfillmentCreate" => {
             let result = ctx.write(|state| create_fulfillment(state, &args["fulfillment"], ctx.now));
             Ok(payload("FulfillmentCreatePayload", "fulfillment", result))
@@ -167,7 +178,7 @@ fn update_tracking(state: &mut State, args: &Value, now: i64) -> Result<Slot, Ve
 }
 
 /// `Money` comes as text; some clients send a number, which the channel takes too.
-fn decimal(value: &Value) -> Option<Decimal> {
+pub(crate) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
         Value::String(text) => text.parse().ok(),
         Value::Number(number) => number.to_string().parse().ok(),
@@ -244,7 +255,7 @@ fn update_variants(state: &mut State, args: &Value, now: i64) -> Slot {
     )
 }
 
-fn strings(value: &Value, name: &str) -> Vec<String> {
+pub(crate) fn strings(value: &Value, name: &str) -> Vec<String> {
     let list = value.get(name).and_then(Value::as_array).into_iter().flatten();
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -62,6 +62,8 @@ impl State {
             current: units,
             fulfilled: 0,
             refunded: 0,
+            returned: 0,
+            kept: 0,
             discount: Decimal::ZERO,
             tax,
             requires_shipping: variant.requires_shipping,
@@ -85,6 +87,8 @@ impl State {
             current: 1,
             fulfilled: 0,
             refunded: 0,
+            returned: 0,
+            kept: 0,
             discount: Decimal::ZERO,
             tax: Decimal::ZERO,
             requires_shipping: false,
@@ -132,6 +136,7 @@ impl State {
             updated_at: now,
             cancelled_at: None,
             cancel_reason: None,
+            staff_note: None,
             closed_at: None,
             paid: basket.paid,
             test: basket.test,
@@ -215,7 +220,7 @@ impl State {
         let (line_id, variant, difference) = match at {
             Some(index) => {
                 let line = &order.lines[index];
-                let units = units.max(line.fulfilled);
+                let units = units.max(line.fulfilled - line.returned);
                 (line.id, line.variant, units - line.current)
             }
             None => {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::shopify::facts::number;
 use crate::shopify::graph::{Ctx, Slot, error};
-use crate::shopify::idempotency::{Outcome, Verdict};
+use crate::shopify::keyed::keyed;
 use crate::shopify::model::{Adjustment, LevelWriter};
 use crate::shopify::mutations::{UserError, user_errors};
 use crate::shopify::state::State;
@@ -46,39 +46,19 @@ fn answer(payload: &'static str, group: Option<i64>, errors: &[UserError]) -> Sl
     Slot::Payload(payload, vec![("inventoryAdjustmentGroup", group), ("userErrors", user_errors(errors))])
 }
 
-/// Runs `check` and applies what it found, under the request's idempotency key.
-fn keyed(
+/// Checks, then applies all or nothing, under the request's idempotency key.
+fn checked(
     ctx: &Ctx<'_>,
     payload: &'static str,
     response_key: &str,
     args: &Value,
     check: impl FnOnce(&State) -> Result<Vec<Change>, Vec<UserError>>,
 ) -> Result<Slot, FieldError> {
-    let given = ctx.keys.get(response_key);
-    let key = given.ok_or_else(|| error("BAD_REQUEST|The @idempotent directive is required for this mutation but was not provided."))?;
-    if key.trim().is_empty() {
-        return Err(error("BAD_REQUEST|The idempotency key can't be blank."));
-    }
-    let input = &args["input"];
-    let fingerprint = format!("{payload} {input}");
-    ctx.write(|state| {
-        match state.memory.judge(key, &fingerprint, ctx.begun.contains(key), ctx.now) {
-            Verdict::Replay(group) => return Ok(answer(payload, group, &[])),
-            Verdict::Refuse(code, message) => {
-                return Ok(answer(payload, None, &[UserError::coded(code, &["input"], message)]));
-            }
-            Verdict::Run => {}
-        }
-        let (outcome, slot) = match check(state) {
-            Ok(changes) => {
-                let group = apply(state, input, &changes, ctx.now);
-                (Outcome::Adjusted(group), answer(payload, group, &[]))
-            }
-            Err(errors) => (Outcome::Failed, answer(payload, None, &errors)),
-        };
-        state.memory.settle(key, fingerprint, outcome, ctx.now);
-        Ok(slot)
-    })
+    let run = |state: &mut State| {
+        let changes = check(state)?;
+        Ok(apply(state, &args["input"], &changes, ctx.now))
+    };
+    keyed(ctx, response_key, args, run, |_, group, errors| answer(payload, group, errors))
 }
 
 /// Writes the changes and returns their group, or nothing when no number moved.
@@ -168,7 +148,7 @@ fn level(state: &State, entry: &Value, path: &[&str], name: &str) -> Result<(i64
 pub(crate) fn set(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
     let input = &args["input"];
     let quantities = entries(input, "quantities", "InventoryQuantityInput")?;
-    keyed(ctx, "InventorySetQuantitiesPayload", response_key, args, |state| {
+    checked(ctx, "InventorySetQuantitiesPayload", response_key, args, |state| {
         let mut errors = check_head(input, &["available", "on_hand"], "INVALID_NAME");
         let name = input["name"].as_str().unwrap_or_default();
         let mut changes = Vec::new();
@@ -200,7 +180,7 @@ pub(crate) fn set(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slo
 pub(crate) fn adjust(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
     let input = &args["input"];
     let deltas = entries(input, "changes", "InventoryChangeInput")?;
-    keyed(ctx, "InventoryAdjustQuantitiesPayload", response_key, args, |state| {
+    checked(ctx, "InventoryAdjustQuantitiesPayload", response_key, args, |state| {
         let mut errors = check_head(input, &["available"], "INVALID_QUANTITY_NAME");
         let mut changes = Vec::new();
         for (index, entry) in deltas.iter().enumerate() {
@@ -221,21 +201,25 @@ pub(crate) fn adjust(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<
     })
 }
 
-/// The keys of `@idempotent` in an operation's fields, by the name each answers under.
-pub(crate) fn keys_of(
-    operation: &apollo_compiler::executable::Operation,
-    document: &apollo_compiler::ExecutableDocument,
-    variables: &Value,
-) -> std::collections::BTreeMap<String, String> {
-    use apollo_compiler::ast::Value as Literal;
-    let key_of = |field: &apollo_compiler::executable::Field| {
-        let argument = field.directives.get("idempotent")?.specified_argument_by_name("key")?.clone();
-        match argument.as_ref() {
-            Literal::String(key) => Some(key.clone()),
-            Literal::Variable(name) => Some(variables.get(name.as_str())?.as_str()?.to_owned()),
-            _ => None,
+/// Starts stocking an item at a location; one that is stocked there already keeps its number.
+pub(crate) fn activate(ctx: &Ctx<'_>, response_key: &str, args: &Value) -> Result<Slot, FieldError> {
+    let id = |name: &str, kind: &str| args[name].as_str().and_then(|id| number(id, kind)).unwrap_or_default();
+    let (item, location) = (id("inventoryItemId", "InventoryItem"), id("locationId", "Location"));
+    let available = args["available"].as_i64().or_else(|| args["onHand"].as_i64());
+    let run = |state: &mut State| {
+        let missing = |field: &str, words: &str| vec![UserError::new(&[field], words)];
+        let known = state.items.get(&item).ok_or_else(|| missing("inventoryItemId", "The inventory item could not be found."))?;
+        if !state.locations.contains_key(&location) {
+            return Err(missing("locationId", "The location could not be found."));
         }
+        if known.levels.contains_key(&location) && available.is_some() {
+            return Err(missing("available", "Not allowed to set available quantity when the item is already active at the location."));
+        }
+        state.move_level(item, location, available.unwrap_or_default(), 0, LevelWriter::Api, ctx.now);
+        Ok(None)
     };
-    let fields = operation.root_fields(document);
-    fields.filter_map(|field| Some((field.response_key().to_string(), key_of(field)?))).collect()
+    keyed(ctx, response_key, args, run, |_, _, errors| {
+        let level = errors.is_empty().then_some(Thing::Level(item, location));
+        Slot::Payload("InventoryActivatePayload", vec![("inventoryLevel", Slot::maybe(level)), ("userErrors", user_errors(errors))])
+    })
 }

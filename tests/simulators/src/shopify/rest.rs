@@ -157,7 +157,7 @@ impl Rest<'_> {
         let weight: i64 = order.lines.iter().map(|line| line.grams * line.quantity).sum();
         let head = json!({
             "id": order.id, "admin_graphql_api_id": gid("Order", order.id), "app_id": APP_ID, "browser_ip": "203.0.113.7",
-            "buyer_accepts_marketing": false, "cancel_reason": order.cancel_reason.map(str::to_lowercase),
+            "buyer_accepts_marketing": false, "cancel_reason": order.cancel_reason.as_ref().map(|reason| reason.to_lowercase()),
             "cancelled_at": order.cancelled_at.map(|at| self.date(at)), "cart_token": order.token, "checkout_id": order.id + 1,
             "checkout_token": order.token, "client_details": { "accept_language": "en", "browser_height": null,
                 "browser_ip": "203.0.113.7", "browser_width": null, "session_hash": null, "user_agent": "Mozilla/5.0" },
@@ -245,7 +245,7 @@ impl Rest<'_> {
                 let line = order.line(own.line)?;
                 Some(json!({
                     "id": own.id, "line_item_id": own.line, "location_id": order.location, "quantity": own.quantity,
-                    "restock_type": own.restock.to_lowercase(), "subtotal": float(own.subtotal),
+                    "restock_type": own.restock.name().to_lowercase(), "subtotal": float(own.subtotal),
                     "subtotal_set": self.bag(order, own.subtotal), "total_tax": float(own.tax),
                     "total_tax_set": self.bag(order, own.tax), "line_item": self.line(order, line),
                 }))
@@ -270,7 +270,7 @@ impl Rest<'_> {
         json!({
             "id": refund.id, "admin_graphql_api_id": gid("Refund", refund.id), "created_at": self.date(refund.created_at),
             "note": refund.note, "order_id": refund.order, "processed_at": self.date(refund.created_at),
-            "restock": refund.lines.iter().any(|line| line.restock != "NO_RESTOCK"), "return": null,
+            "restock": refund.lines.iter().any(|line| line.restock.name() != "NO_RESTOCK"), "return": null,
             "total_additional_fees_set": self.bag(order, Decimal::ZERO), "total_duties_set": self.bag(order, Decimal::ZERO),
             "user_id": null, "duties": [], "order_adjustments": [], "refund_line_items": lines,
             "refund_shipping_lines": [], "transactions": transactions,

@@ -253,7 +253,7 @@ impl ShopifyShop {
         })
     }
 
-    /// Every post made, with headers and body.
+    /// Every post made (the newest 20,000), with headers and body.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.inner.outbox.deliveries()
     }

@@ -129,7 +129,7 @@ pub(crate) fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
                 "id": gid("Refund", id), "legacyResourceId": id.to_string(), "note": refund.note,
                 "createdAt": zulu(refund.created_at), "processedAt": zulu(refund.created_at),
                 "updatedAt": zulu(refund.created_at),
-                "totalRefundedSet": facts::bag(state, order, refund.amount),
+                "totalRefundedSet": facts::bag(state, order, refund.amount), "duties": [],
             }))
         }),
         Thing::RefundLine(refund, id) => refund_line(state, refund, id),
@@ -137,7 +137,7 @@ pub(crate) fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
         Thing::Return(id) => state.returns.get(&id).map(|known| {
             let units: i64 = known.lines.iter().map(|(_, _, units, _)| units).sum();
             json!({ "id": gid("Return", id), "name": known.name, "status": known.status, "totalQuantity": units,
-                "createdAt": zulu(known.created_at), "closedAt": null, "requestApprovedAt": null })
+                "createdAt": zulu(known.created_at), "closedAt": null, "requestApprovedAt": null, "decline": null })
         }),
         Thing::ReturnLine(known, id) => return_line(state, known, id),
         Thing::Subscription(id) => state.subscriptions.get(&id).map(facts::subscription),
@@ -158,7 +158,7 @@ fn fulfillment_order_line(state: &State, part: i64, id: i64) -> Option<Value> {
     Some(json!({
         "id": gid("FulfillmentOrderLineItem", id), "inventoryItemId": item, "productTitle": line.title,
         "remainingQuantity": own.remaining, "totalQuantity": own.total, "requiresShipping": line.requires_shipping,
-        "sku": line.sku, "variantTitle": line.variant_title, "vendor": line.vendor,
+        "sku": line.sku, "variantTitle": line.variant_title, "vendor": line.vendor, "image": null,
         "weight": { "unit": "GRAMS", "value": facts::float(Decimal::from(line.grams)) },
     }))
 }
@@ -182,8 +182,8 @@ fn refund_line(state: &State, refund: i64, id: i64) -> Option<Value> {
     let order = state.orders.get(&refund.order)?;
     let line = order.line(own.line)?;
     Some(json!({
-        "id": gid("RefundLineItem", id), "quantity": own.quantity, "restockType": own.restock,
-        "restocked": own.restock != "NO_RESTOCK", "priceSet": facts::bag(state, order, line.price),
+        "id": gid("RefundLineItem", id), "quantity": own.quantity, "restockType": own.restock.name(),
+        "restocked": own.restock.name() != "NO_RESTOCK", "priceSet": facts::bag(state, order, line.price),
         "subtotalSet": facts::bag(state, order, own.subtotal), "totalTaxSet": facts::bag(state, order, own.tax),
     }))
 }
@@ -195,7 +195,8 @@ fn transaction(state: &State, order: i64, id: i64) -> Option<Value> {
         "id": gid("OrderTransaction", id), "kind": own.kind, "status": "SUCCESS", "gateway": "bogus",
         "formattedGateway": "Bogus", "manualPaymentGateway": false, "errorCode": null, "paymentId": order.token,
         "test": order.test, "createdAt": zulu(own.at), "processedAt": zulu(own.at),
-        "amountSet": facts::bag(state, order, own.amount), "parentTransaction": null,
+        "amountSet": facts::bag(state, order, own.amount), "parentTransaction": null, "accountNumber": null,
+        "authorizationExpiresAt": null, "fees": [],
     }))
 }
 
@@ -208,6 +209,7 @@ fn return_line(state: &State, known: i64, id: i64) -> Option<Value> {
     Some(json!({
         "id": gid("ReturnLineItem", id), "quantity": units, "refundableQuantity": units, "refundedQuantity": 0,
         "processableQuantity": units, "processedQuantity": 0, "unprocessedQuantity": units, "customerNote": null,
-        "returnReasonNote": "", "totalWeight": null, "withCodeDiscountedTotalPriceSet": facts::bag(state, order, total),
+        "returnReasonNote": "", "totalWeight": null, "restockingFee": null,
+        "returnReasonDefinition": { "id": gid("ReturnReasonDefinition", 1), "handle": "unknown", "name": "Unknown", "deleted": false }, "withCodeDiscountedTotalPriceSet": facts::bag(state, order, total),
     }))
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
 use axum::response::IntoResponse;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::woo::routes::{ApiError, Ok200};
@@ -17,7 +18,7 @@ pub(super) async fn root(State(inner): State<Arc<Inner>>) -> Ok200 {
     let face = &inner.face;
     Ok200(json!({
         "name": "Simulated shop", "description": "", "url": face.origin, "home": face.origin,
-        "gmt_offset": face.zone_offset_minutes / 60, "timezone_string": "",
+        "gmt_offset": hours(face.zone_offset_minutes), "timezone_string": "",
         "namespaces": ["oembed/1.0", "wc/v1", "wc/v2", "wc/v3", "wp/v2"],
         "authentication": [], "routes": {},
     }))
@@ -56,39 +57,68 @@ pub(super) async fn system_status(State(inner): State<Arc<Inner>>) -> Ok200 {
     }))
 }
 
-fn options(inner: &Inner) -> Vec<Value> {
+/// Hours east of UTC as WordPress writes them: `1`, `5.5`.
+fn hours(minutes: i32) -> Value {
+    let hours = Decimal::from(minutes).checked_div(Decimal::from(60)).unwrap_or_default();
+    serde_json::from_str(&hours.normalize().to_string()).unwrap_or(Value::Null)
+}
+
+fn options(inner: &Inner, group: &str) -> Vec<Value> {
+    let base = format!("{}/wp-json/wc/v3/settings/{group}", inner.face.origin);
     let option = |id: &str, label: &str, kind: &str, value: Value| {
         json!({
-            "id": id, "label": label, "description": "", "type": kind, "default": "", "tip": "", "value": value,
-            "group_id": "general",
-            "_links": { "self": [{ "href": format!("{}/wp-json/wc/v3/settings/general/{id}", inner.face.origin) }],
-                "collection": [{ "href": format!("{}/wp-json/wc/v3/settings/general", inner.face.origin) }] },
+            "id": id, "label": label, "description": "", "type": kind, "default": "", "tip": "", "value": value, "group_id": group,
+            "_links": { "self": [{ "href": format!("{base}/{id}") }], "collection": [{ "href": base }] },
         })
     };
-    vec![
-        option("woocommerce_default_country", "Country / State", "select", json!("DE")),
-        option("woocommerce_calc_taxes", "Enable taxes", "checkbox", json!("yes")),
-        option("woocommerce_currency", "Currency", "select", json!(inner.config.currency)),
-        option("woocommerce_currency_pos", "Currency position", "select", json!("left")),
-        option("woocommerce_price_num_decimals", "Number of decimals", "number", json!(inner.config.decimals.to_string())),
-    ]
+    match group {
+        "general" => vec![
+            option("woocommerce_default_country", "Country / State", "select", json!("DE")),
+            option("woocommerce_calc_taxes", "Enable taxes", "checkbox", json!("yes")),
+            option("woocommerce_currency", "Currency", "select", json!(inner.config.currency)),
+            option("woocommerce_currency_pos", "Currency position", "select", json!("left")),
+            option("woocommerce_price_num_decimals", "Number of decimals", "number", json!(inner.config.decimals.to_string())),
+        ],
+        "products" => vec![
+            option("woocommerce_weight_unit", "Weight unit", "select", json!("kg")),
+            option("woocommerce_dimension_unit", "Dimensions unit", "select", json!("cm")),
+            option("woocommerce_manage_stock", "Manage stock", "checkbox", json!("yes")),
+        ],
+        _ => Vec::new(),
+    }
 }
 
 pub(super) async fn settings(State(inner): State<Arc<Inner>>) -> Ok200 {
-    let link = format!("{}/wp-json/wc/v3/settings/general", inner.face.origin);
-    Ok200(json!([{ "id": "general", "label": "General", "description": "", "parent_id": "", "sub_groups": [],
-        "_links": { "options": [{ "href": link }] } }]))
+    let group = |id: &str, label: &str| {
+        let link = format!("{}/wp-json/wc/v3/settings/{id}", inner.face.origin);
+        json!({ "id": id, "label": label, "description": "", "parent_id": "", "sub_groups": [],
+            "_links": { "options": [{ "href": link }] } })
+    };
+    Ok200(json!([group("general", "General"), group("products", "Products")]))
 }
 
-pub(super) async fn general(State(inner): State<Arc<Inner>>) -> Ok200 {
-    Ok200(Value::Array(options(&inner)))
+pub(super) async fn setting_group(State(inner): State<Arc<Inner>>, Path(group): Path<String>) -> Response<Body> {
+    let found = options(&inner, &group);
+    if found.is_empty() {
+        return ApiError::new(404, "rest_setting_setting_group_invalid", "Invalid setting group.").into_response();
+    }
+    Ok200(Value::Array(found)).into_response()
 }
 
-pub(super) async fn general_option(State(inner): State<Arc<Inner>>, Path(id): Path<String>) -> Response<Body> {
-    match options(&inner).into_iter().find(|option| option["id"] == id.as_str()) {
+pub(super) async fn setting(State(inner): State<Arc<Inner>>, Path((group, id)): Path<(String, String)>) -> Response<Body> {
+    match options(&inner, &group).into_iter().find(|option| option["id"] == id.as_str()) {
         Some(option) => Ok200(option).into_response(),
         None => ApiError::new(404, "rest_setting_setting_invalid", "Invalid setting.").into_response(),
     }
+}
+
+pub(super) async fn shipping_methods(State(inner): State<Arc<Inner>>) -> Ok200 {
+    let method = |id: &str, title: &str| {
+        let base = format!("{}/wp-json/wc/v3/shipping_methods", inner.face.origin);
+        json!({ "id": id, "title": title, "description": "",
+            "_links": { "self": [{ "href": format!("{base}/{id}") }], "collection": [{ "href": base }] } })
+    };
+    Ok200(json!([method("flat_rate", "Flat rate"), method("free_shipping", "Free shipping"), method("local_pickup", "Local pickup")]))
 }
 
 pub(super) async fn currency(State(inner): State<Arc<Inner>>) -> Ok200 {

@@ -122,8 +122,8 @@ impl Params {
     ) -> Result<Response<Body>, ApiError> {
         let per_page = self.number("per_page", 10, 1, 100)?;
         let asked = self.number("page", 1, 1, usize::MAX)?;
-        let page = if played.0 == Some(Fault::RepeatPage) { asked.saturating_sub(1).max(1) } else { asked };
-        let offset = self.number("offset", (page - 1).saturating_mul(per_page), 0, usize::MAX)?;
+        let offset = self.number("offset", (asked - 1).saturating_mul(per_page), 0, usize::MAX)?;
+        let offset = if played.0 == Some(Fault::RepeatPage) { offset.saturating_sub(per_page) } else { offset };
         let shown = rows.iter().skip(offset).take(per_page).map(|row| only_fields(render(row), self)).collect();
         let pages = rows.len().div_ceil(per_page);
         let mut response = json(StatusCode::OK, &Value::Array(shown));

@@ -3,20 +3,33 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Shop};
+use axum::body::Body;
+use axum::extract::{Extension, Path, RawQuery, State as Shop};
+use axum::http::Response;
 use bytes::Bytes;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::server::Played;
+use crate::woo::model::Refund;
 use crate::woo::orders::NewRefund;
 use crate::woo::routes::orders::{find, invalid_id};
+use crate::woo::routes::params::Params;
 use crate::woo::routes::{ApiError, Created, Ok200, object};
 use crate::woo::shop::Inner;
 
-pub(super) async fn list(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>) -> Result<Ok200, ApiError> {
+pub(super) async fn list(
+    Shop(inner): Shop<Arc<Inner>>,
+    Extension(played): Extension<Played>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response<Body>, ApiError> {
+    let params = Params::parse(&query.unwrap_or_default());
     inner.read(|state| {
         let order = find(state, &id)?;
-        Ok(Ok200(order.refunds.iter().rev().map(|refund| inner.face.refund(order, refund)).collect()))
+        let mut rows: Vec<&Refund> = order.refunds.iter().collect();
+        params.sort(&mut rows, &[], |refund| (refund.id, refund.at, refund.at, String::new()))?;
+        params.page(&inner, &format!("orders/{}/refunds", order.id), &rows, played, |refund| inner.face.refund(order, refund))
     })
 }
 

@@ -164,3 +164,105 @@ async fn an_order_ships_from_a_location_that_has_it_all() {
     assert_eq!(shop.level_of("MUG", second), Some((10, 20, 30)));
     assert_eq!(shop.level_of("MUG", shop.locations()[0]), Some((5, 0, 5)));
 }
+
+const CANCEL: &str = "mutation($id: ID!, $restock: Boolean!, $method: OrderCancelRefundMethodInput) {
+    orderCancel(orderId: $id, reason: INVENTORY, restock: $restock, refundMethod: $method, staffNote: \"sold elsewhere\") {
+        job { id done } orderCancelUserErrors { code message } } }";
+
+#[tokio::test]
+async fn an_app_may_cancel_with_or_without_restock_and_refund() {
+    let (shop, _) = shop().await;
+    let app = App::of(&shop).await;
+    let location = shop.locations()[0];
+    let gid = |order: i64| format!("gid://shopify/Order/{order}");
+    let first = shop.place_order(Basket::of("MUG", 2)).unwrap();
+    let variables = json!({ "id": gid(first), "restock": true, "method": { "originalPaymentMethodsRefund": true } });
+    let done = app.run(CANCEL, variables.clone()).await["orderCancel"].clone();
+    assert_eq!(done["orderCancelUserErrors"], json!([]));
+    let job = app.run("query($id: ID!) { job(id: $id) { done } }", json!({ "id": done["job"]["id"] })).await;
+    assert_eq!(job["job"]["done"], true);
+    let seen = read(&app, first).await;
+    assert_eq!((&seen["cancelReason"], &seen["displayFinancialStatus"]), (&json!("INVENTORY"), &json!("REFUNDED")));
+    assert_eq!(shop.level_of("MUG", location), Some((5, 0, 5)));
+    let again = app.run(CANCEL, variables).await["orderCancel"]["orderCancelUserErrors"].clone();
+    assert_eq!(again[0]["code"], "INVALID");
+
+    let second = shop.place_order(Basket::of("MUG", 2)).unwrap();
+    app.run(CANCEL, json!({ "id": gid(second), "restock": false })).await;
+    assert_eq!(shop.level_of("MUG", location), Some((3, 0, 3)), "gone from the shelf without having been shipped");
+    assert_eq!(read(&app, second).await["displayFinancialStatus"], "PAID");
+    let nobody = app.run(CANCEL, json!({ "id": gid(1), "restock": true })).await["orderCancel"]["orderCancelUserErrors"].clone();
+    assert_eq!(nobody[0]["code"], "NOT_FOUND");
+}
+
+const REFUND: &str = "mutation($input: RefundInput!, $key: String!) { refundCreate(input: $input) @idempotent(key: $key) {
+    refund { id totalRefundedSet { shopMoney { amount } } refundLineItems(first: 5) { nodes { quantity restockType } }
+        refundShippingLines(first: 5) { nodes { subtotalAmountSet { shopMoney { amount } } } } } order { displayFinancialStatus } userErrors { field message } } }";
+
+#[tokio::test]
+async fn an_app_refunds_once_per_key_and_only_the_money_it_names() {
+    let (shop, _) = shop().await;
+    let app = App::of(&shop).await;
+    let location = shop.locations()[0];
+    let order = shop.place_order(Basket::of("MUG", 4).shipping(euros(490))).unwrap();
+    let line = app
+        .run(
+            "query($id: ID!) { order(id: $id) { lineItems(first: 1) { nodes { id } } } }",
+            json!({ "id": format!("gid://shopify/Order/{order}") }),
+        )
+        .await["order"]["lineItems"]["nodes"][0]["id"]
+        .clone();
+    let input = |units: i64, restock: &str, amount: &str| {
+        json!({ "orderId": format!("gid://shopify/Order/{order}"), "note": "broken", "shipping": { "fullRefund": true },
+            "refundLineItems": [{ "lineItemId": line, "quantity": units, "restockType": restock }],
+            "transactions": [{ "orderId": format!("gid://shopify/Order/{order}"), "amount": amount, "gateway": "bogus", "kind": "REFUND" }] })
+    };
+    let refund = async |input: Value, key: &str| app.run(REFUND, json!({ "input": input, "key": key })).await["refundCreate"].clone();
+    let first = refund(input(1, "CANCEL", "20.00"), "k1").await;
+    assert_eq!(first["userErrors"], json!([]));
+    assert_eq!(first["refund"]["totalRefundedSet"]["shopMoney"]["amount"], "20.0");
+    assert_eq!(first["refund"]["refundShippingLines"]["nodes"][0]["subtotalAmountSet"]["shopMoney"]["amount"], "4.9");
+    assert_eq!(shop.level_of("MUG", location), Some((2, 3, 5)));
+    assert_eq!(refund(input(1, "CANCEL", "20.00"), "k1").await, first);
+    assert_eq!(shop.level_of("MUG", location), Some((2, 3, 5)), "once");
+
+    let kept = refund(input(1, "NO_RESTOCK", "5.00"), "k2").await;
+    assert_eq!(kept["refund"]["refundLineItems"]["nodes"][0]["restockType"], "NO_RESTOCK");
+    assert_eq!(shop.level_of("MUG", location), Some((2, 3, 5)), "what was to be shipped still is");
+    let seen = read(&app, order).await;
+    assert_eq!(seen["lineItems"]["nodes"][0]["unfulfilledQuantity"], 3);
+    assert_eq!(seen["lineItems"]["nodes"][0]["currentQuantity"], 2);
+    shop.ship_order(order, "DHL", "1").unwrap();
+    let back = refund(input(1, "RETURN", "5.00"), "k3").await;
+    assert_eq!(back["order"]["displayFinancialStatus"], "PARTIALLY_REFUNDED");
+    assert_eq!(shop.level_of("MUG", location), Some((3, 0, 3)));
+    assert_eq!(read(&app, order).await["displayFulfillmentStatus"], "FULFILLED");
+
+    for (input, words) in [
+        (input(9, "RETURN", "1.00"), "more items"),
+        (input(1, "CANCEL", "1.00"), "not fulfilled"),
+        (input(1, "RETURN", "900.00"), "more than what is left"),
+    ] {
+        let refused = refund(input, words).await;
+        assert!(refused["userErrors"][0]["message"].as_str().unwrap().contains(words), "{refused}");
+        assert_eq!(refused["refund"], json!(null));
+    }
+    let bare = REFUND.replace("@idempotent(key: $key)", "").replace(", $key: String!", "");
+    let (_, body) = app.try_run(&bare, json!({ "input": input(1, "RETURN", "1.00") })).await.unwrap();
+    assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn an_app_may_annotate_an_order_and_find_it_by_its_tag() {
+    let (shop, hand) = shop().await;
+    let app = App::of(&shop).await;
+    let order = shop.place_order(Basket::of("MUG", 1)).unwrap();
+    let id = format!("gid://shopify/Order/{order}");
+    hand.advance_ms(5000);
+    let query = "mutation($id: ID!) { tagsAdd(id: $id, tags: [\"hub\", \"late\"]) { node { id } userErrors { message } }
+        orderUpdate(input: { id: $id, note: \"call first\" }) { order { note tags updatedAt } userErrors { message } } }";
+    let done = app.run(query, json!({ "id": id })).await;
+    assert_eq!(done["orderUpdate"]["order"], json!({ "note": "call first", "tags": ["hub", "late"], "updatedAt": "2026-11-20T12:00:05Z" }));
+    let found = app.run("{ orders(first: 5, query: \"tag:hub\") { nodes { id } } }", json!({})).await;
+    assert_eq!(found["orders"]["nodes"], json!([{ "id": id }]));
+}

@@ -178,3 +178,21 @@ async fn adjusting_moves_by_a_delta_and_committed_units_stay_on_hand() {
     let numbers: Vec<i64> = shown.as_array().unwrap().iter().map(|row| row["quantity"].as_i64().unwrap()).collect();
     assert_eq!(numbers, [2, 4, 2]);
 }
+
+#[tokio::test]
+async fn an_item_is_stocked_at_a_second_location_only_after_it_was_activated_there() {
+    let (shop, _) = shop().await;
+    let app = App::of(&shop).await;
+    let second = shop.add_location("Second");
+    let mut push = entry(&shop, "MUG", json!(null), 4);
+    push["locationId"] = json!(format!("gid://shopify/Location/{second}"));
+    assert_eq!(codes(&set(&app, &input(&[push.clone()]), "k1").await), ["INVALID_LOCATION"]);
+    let query = "mutation($item: ID!, $location: ID!, $key: String!) { inventoryActivate(inventoryItemId: $item, locationId: $location, available: 2)
+        @idempotent(key: $key) { inventoryLevel { quantities(names: [\"available\"]) { quantity } location { name } } userErrors { message } } }";
+    let variables = json!({ "item": push["inventoryItemId"], "location": push["locationId"], "key": "a1" });
+    let done = app.run(query, variables.clone()).await["inventoryActivate"].clone();
+    assert_eq!(done["inventoryLevel"]["quantities"][0]["quantity"], 2);
+    assert_eq!(app.run(query, variables).await["inventoryActivate"], done, "the same key, the same answer");
+    assert_eq!(codes(&set(&app, &input(&[push]), "k2").await), Vec::<&str>::new());
+    assert_eq!((shop.level_of("MUG", second), shop.stock_of("MUG")), (Some((4, 0, 4)), Some(9)));
+}

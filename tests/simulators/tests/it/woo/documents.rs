@@ -178,6 +178,7 @@ async fn products_variations_and_webhooks_have_the_documented_properties_and_typ
     client.subscribe("order.updated", &receiver.url).await;
     check("webhooks", "Webhook", &list(&client.get("/webhooks").await.body));
     check("settings", "Setting group", &list(&client.get("/settings").await.body));
+    check("shipping-methods", "Shipping method", &list(&client.get("/shipping_methods").await.body));
 }
 
 #[tokio::test]
