@@ -2,10 +2,12 @@
 //!
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
+pub mod access;
 pub mod api;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod connections;
 pub mod ctx;
 pub mod egress;
@@ -25,6 +27,7 @@ pub mod sheet;
 pub mod stock;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
 
 /// Exact money; the arithmetic lives in the cross-border crate.
 pub use entrepot_crossborder::money;

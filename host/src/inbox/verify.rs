@@ -3,7 +3,7 @@
 //! The manifest declares the scheme; the host runs it before any plugin sees a byte. Every path computes the same
 //! authentication codes over the whole body before it says no, so that the time taken does not tell why.
 
-use axum::http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -392,7 +392,7 @@ fn default_tolerance() -> u32 {
 }
 
 mod header_name {
-    use axum::http::HeaderName;
+    use http::HeaderName;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub fn serialize<S: Serializer>(name: &HeaderName, to: S) -> Result<S::Ok, S::Error> {
@@ -406,7 +406,7 @@ mod header_name {
 }
 
 mod optional_header_name {
-    use axum::http::HeaderName;
+    use http::HeaderName;
     use serde::{Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(name: &Option<HeaderName>, to: S) -> Result<S::Ok, S::Error> {
