@@ -78,7 +78,7 @@ const FLOAT_ROOMS: &[&str] = &["admin", "cli", "demo", "insight", "telemetry"];
 /// Which room's SQL may name a table.
 const TABLES: &[(&str, &[&str])] = &[
     ("store", &["schema_migration"]),
-    ("access", &["tenant", "access_key"]),
+    ("access", &["tenant", "access_key", "session"]),
     ("config", &["setting"]),
     ("secrets", &["data_key", "secret", "setting"]),
     ("connections", &["connection"]),
