@@ -104,7 +104,6 @@ const READS: &[(&str, &[&str], &str)] = &[
     ),
     ("fulfilment", &["orders"], "a shipment is told to the channel by the order's id there"),
     ("listings", &["variant"], "a link to a variant that does not exist is refused in the same statement"),
-    ("lanes", &["tenant"], "a schedule fires in the merchant's time zone"),
     ("stock", &["location"], "an allocation asks our places in their order"),
 ];
 
