@@ -55,22 +55,16 @@ impl Shop<'_> {
     /// Several independent calls; what is beyond the hub's limit is not sent and may be asked for again.
     pub fn ask_all(&self, calls: &[Call]) -> Vec<Result<Answer, Failure>> {
         let (now, later) = calls.split_at(calls.len().min(REQUESTS_PER_CALL));
-        let requests: Result<Vec<Request>, Failure> =
-            now.iter().map(|call| call.request(self.settings)).collect();
+        let requests: Result<Vec<Request>, Failure> = now.iter().map(|call| call.request(self.settings)).collect();
         let mut answers: Vec<Result<Answer, Failure>> = match requests {
             Err(failure) => now.iter().map(|_| Err(failure.clone())).collect(),
             Ok(requests) => (self.hub.send_many(requests).into_iter().zip(now))
-                .map(|(response, call)| {
-                    answer::read(&response?, call.method != "GET", self.hub.now())
-                })
+                .map(|(response, call)| answer::read(&response?, call.method != "GET", self.hub.now()))
                 .collect(),
         };
         answers.extend(later.iter().map(|_| {
-            Err(Failure::throttled(
-                "More calls of the shop than fit into one run; the rest follows in the next one.",
-                None,
-            )
-            .with_code("call-budget"))
+            Err(Failure::throttled("More calls of the shop than fit into one run; the rest follows in the next one.", None)
+                .with_code("call-budget"))
         }));
         answers
     }
@@ -78,8 +72,5 @@ impl Shop<'_> {
 
 /// Whether a failure concerns the whole connection, so that the call as a whole fails.
 fn concerns_connection(failure: &Failure) -> bool {
-    matches!(
-        failure.fault,
-        Fault::Auth | Fault::Permission | Fault::Config | Fault::Denied
-    )
+    matches!(failure.fault, Fault::Auth | Fault::Permission | Fault::Config | Fault::Denied)
 }

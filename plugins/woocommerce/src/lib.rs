@@ -6,18 +6,15 @@
 pub mod answer;
 pub mod calls;
 pub mod contract;
-mod decimal;
-mod instant;
-pub mod json;
 pub mod requests;
 pub mod settings;
 pub mod translate;
 
 use calls::{Hub, Shop};
 use contract::*;
+use entrepot_documents::{decimal, instant, json};
 use entrepot_sdk::{
-    cancellations_out, clock, connection, fulfilment_out, http, listings_in, log, orders_in,
-    prices_out, refunds, stock_out, webhooks,
+    cancellations_out, clock, connection, fulfilment_out, http, listings_in, log, orders_in, prices_out, refunds, stock_out, webhooks,
 };
 use settings::Settings;
 
@@ -51,15 +48,9 @@ impl Hub for Sandbox {
     }
 }
 
-fn with_shop<T>(
-    ctx: &Context,
-    run: impl FnOnce(&Shop<'_>) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+fn with_shop<T>(ctx: &Context, run: impl FnOnce(&Shop<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
     let settings = Settings::parse(&ctx.config_json)?;
-    run(&Shop {
-        hub: &Sandbox,
-        settings: &settings,
-    })
+    run(&Shop { hub: &Sandbox, settings: &settings })
 }
 
 impl connection::Guest for WooCommerce {
@@ -74,9 +65,7 @@ impl connection::Guest for WooCommerce {
 
 impl orders_in::Guest for WooCommerce {
     fn pull(ctx: Context, cursor: Option<String>, limit: u32) -> Result<OrderPage, Failure> {
-        with_shop(&ctx, |shop| {
-            calls::pull_orders(shop, cursor.as_deref(), limit)
-        })
+        with_shop(&ctx, |shop| calls::pull_orders(shop, cursor.as_deref(), limit))
     }
 
     fn get(ctx: Context, external_ids: Vec<String>) -> Result<Vec<(String, Found)>, Failure> {
@@ -86,9 +75,7 @@ impl orders_in::Guest for WooCommerce {
 
 impl listings_in::Guest for WooCommerce {
     fn pull(ctx: Context, cursor: Option<String>, limit: u32) -> Result<ListingPage, Failure> {
-        with_shop(&ctx, |shop| {
-            calls::pull_listings(shop, cursor.as_deref(), limit)
-        })
+        with_shop(&ctx, |shop| calls::pull_listings(shop, cursor.as_deref(), limit))
     }
 
     fn get(ctx: Context, external_ids: Vec<String>) -> Result<Vec<Listing>, Failure> {
@@ -111,14 +98,8 @@ impl prices_out::Guest for WooCommerce {
         with_shop(&ctx, |shop| calls::push_prices(shop, &changes))
     }
 
-    fn read(
-        ctx: Context,
-        listings: Vec<ListingRef>,
-        price_list: Option<String>,
-    ) -> Result<Vec<PriceReading>, Failure> {
-        with_shop(&ctx, |shop| {
-            calls::read_prices(shop, &listings, price_list.as_deref())
-        })
+    fn read(ctx: Context, listings: Vec<ListingRef>, price_list: Option<String>) -> Result<Vec<PriceReading>, Failure> {
+        with_shop(&ctx, |shop| calls::read_prices(shop, &listings, price_list.as_deref()))
     }
 }
 
@@ -149,11 +130,7 @@ impl refunds::Guest for WooCommerce {
 }
 
 impl webhooks::Guest for WooCommerce {
-    fn ensure(
-        ctx: Context,
-        callback_url: String,
-        topics: Vec<String>,
-    ) -> Result<Vec<Subscription>, Failure> {
+    fn ensure(ctx: Context, callback_url: String, topics: Vec<String>) -> Result<Vec<Subscription>, Failure> {
         with_shop(&ctx, |shop| calls::ensure(shop, &callback_url, &topics))
     }
 

@@ -10,8 +10,8 @@ mod webhooks;
 pub use fulfilment::{create_note, create_tracking, list_notes, list_tracking, mark_shipped};
 pub use orders::{batch_orders, cancel_order, orders_by_ids, orders_page, retrieve_order};
 pub use products::{
-    BATCH_MAX, batch_products, batch_variations, price_fields, products_by_ids, products_page,
-    stock_fields, variations_by_ids, variations_page,
+    BATCH_MAX, batch_products, batch_variations, price_fields, products_by_ids, products_page, stock_fields, variations_by_ids,
+    variations_page,
 };
 pub use refunds::{create_refund, list_refunds};
 pub use shop::{current_currency, general_settings, index, shipping_methods, system_status};
@@ -39,23 +39,11 @@ pub struct Call {
 
 impl Call {
     fn get(path: impl Into<String>) -> Self {
-        Self {
-            method: "GET",
-            path: path.into(),
-            query: Vec::new(),
-            body: None,
-            credentials: &[],
-        }
+        Self { method: "GET", path: path.into(), query: Vec::new(), body: None, credentials: &[] }
     }
 
     fn send(method: &'static str, path: impl Into<String>, body: Value) -> Self {
-        Self {
-            method,
-            path: path.into(),
-            query: Vec::new(),
-            body: Some(body),
-            credentials: &[],
-        }
+        Self { method, path: path.into(), query: Vec::new(), body: Some(body), credentials: &[] }
     }
 
     fn with_method(self, method: &'static str) -> Self {
@@ -75,10 +63,7 @@ impl Call {
             url.push('=');
             url.push_str(&encoded(value));
         }
-        let mut request = Request::new(self.method, url)
-            .header("accept", "application/json")
-            .credential("api")
-            .pace("requests", 1);
+        let mut request = Request::new(self.method, url).header("accept", "application/json").credential("api").pace("requests", 1);
         if let Some(body) = &self.body {
             request = request.json(body);
         }
@@ -104,6 +89,5 @@ fn encoded(value: &str) -> String {
 
 /// Ids are numbers in bodies. What is not one goes as text, for the shop to refuse by name.
 fn number(id: &str) -> Value {
-    id.parse::<u64>()
-        .map_or_else(|_| Value::from(id), Value::from)
+    id.parse::<u64>().map_or_else(|_| Value::from(id), Value::from)
 }

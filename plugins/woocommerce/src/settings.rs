@@ -41,16 +41,12 @@ pub enum State {
 
 impl Settings {
     pub fn parse(config_json: &str) -> Result<Self, Failure> {
-        let config: Value = serde_json::from_str(config_json)
-            .map_err(|error| wrong(format!("the settings are not JSON: {error}")))?;
+        let config: Value = serde_json::from_str(config_json).map_err(|error| wrong(format!("the settings are not JSON: {error}")))?;
         let Value::Object(config) = config else {
             return Err(wrong("the settings are not a JSON object".to_owned()));
         };
         Ok(Self {
-            origin: text(&config, "origin")
-                .unwrap_or_default()
-                .trim_end_matches('/')
-                .to_owned(),
+            origin: text(&config, "origin").unwrap_or_default().trim_end_matches('/').to_owned(),
             rest_root: "/wp-json".to_owned(),
             currency: text(&config, "currency").map(str::to_ascii_uppercase),
             weight_unit: weight_unit(&config)?,
@@ -75,9 +71,7 @@ fn weight_unit(config: &Map<String, Value>) -> Result<WeightUnit, Failure> {
         Some("g") => Ok(WeightUnit::Gram),
         Some("lbs") => Ok(WeightUnit::Pound),
         Some("oz") => Ok(WeightUnit::Ounce),
-        Some(other) => Err(wrong(format!(
-            "the setting \"weight-unit\" is \"{other}\"; allowed are kg, g, lbs, oz"
-        ))),
+        Some(other) => Err(wrong(format!("the setting \"weight-unit\" is \"{other}\"; allowed are kg, g, lbs, oz"))),
     }
 }
 
@@ -92,7 +86,11 @@ fn states(config: &Map<String, Value>) -> Result<Vec<(String, State)>, Failure> 
                 Some("placed") => State::Placed,
                 Some("completed") => State::Completed,
                 Some("cancelled") => State::Cancelled,
-                _ => return Err(wrong(format!("the setting \"states\" gives {name} the meaning {meaning}; allowed are draft, placed, completed, cancelled"))),
+                _ => {
+                    return Err(wrong(format!(
+                        "the setting \"states\" gives {name} the meaning {meaning}; allowed are draft, placed, completed, cancelled"
+                    )));
+                }
             };
             Ok((name.trim_start_matches("wc-").to_owned(), state))
         })
@@ -104,19 +102,12 @@ fn since(config: &Map<String, Value>) -> Result<Option<i64>, Failure> {
         return Ok(None);
     };
     let whole_day = || instant::parse(&format!("{text}T00:00:00Z"));
-    (instant::parse(text).or_else(whole_day).map(Some)).ok_or_else(|| {
-        wrong(format!(
-            "the setting \"since\" is \"{text}\"; write an instant such as 2026-11-01T00:00:00Z"
-        ))
-    })
+    (instant::parse(text).or_else(whole_day).map(Some))
+        .ok_or_else(|| wrong(format!("the setting \"since\" is \"{text}\"; write an instant such as 2026-11-01T00:00:00Z")))
 }
 
 fn text<'a>(config: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
-    config
-        .get(key)
-        .and_then(Value::as_str)
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
+    config.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
 }
 
 fn wrong(message: String) -> Failure {

@@ -12,9 +12,7 @@ mod subscription;
 mod text;
 
 pub use event::delivery;
-pub use listing::{
-    ListingId, Offered, Units, levels, listing, manages_stock, price_reading, referenced,
-};
+pub use listing::{ListingId, Offered, Units, levels, listing, manages_stock, price_reading, referenced};
 pub use meta::{OUR_REFUND, OUR_SHIPMENT};
 pub use order::order;
 pub use refund::refunds;

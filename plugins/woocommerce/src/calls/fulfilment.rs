@@ -29,30 +29,17 @@ pub fn dispatch(shop: &Shop<'_>, dispatches: &[Dispatch]) -> Result<Vec<Outcome>
         .map(|dispatch| {
             Outcome::failed(
                 &dispatch.key,
-                Failure::throttled(
-                    "More shipments than fit into one run; the rest follows in the next one.",
-                    None,
-                ),
+                Failure::throttled("More shipments than fit into one run; the rest follows in the next one.", None),
             )
         })
         .collect();
-    let ids: Vec<&str> = now
-        .iter()
-        .map(|dispatch| dispatch.order.as_str())
-        .filter(|id| is_id(id))
-        .collect();
-    let answer = if ids.is_empty() {
-        None
-    } else {
-        Some(shop.ask(&requests::orders_by_ids(&ids))?)
-    };
+    let ids: Vec<&str> = now.iter().map(|dispatch| dispatch.order.as_str()).filter(|id| is_id(id)).collect();
+    let answer = if ids.is_empty() { None } else { Some(shop.ask(&requests::orders_by_ids(&ids))?) };
     let documents = answer.as_ref().map_or(Ok(&[] as &[Value]), rows)?;
 
     let mut open = Vec::new();
     for dispatch in now {
-        let document = documents
-            .iter()
-            .find(|document| id_of(document) == dispatch.order);
+        let document = documents.iter().find(|document| id_of(document) == dispatch.order);
         match known(dispatch, document) {
             Ok(known) => open.push((dispatch, known)),
             Err(failure) => outcomes.push(Outcome::failed(&dispatch.key, failure)),
@@ -64,54 +51,26 @@ pub fn dispatch(shop: &Shop<'_>, dispatches: &[Dispatch]) -> Result<Vec<Outcome>
 }
 
 fn known(dispatch: &Dispatch, document: Option<&Value>) -> Result<Known, Failure> {
-    let document = document.ok_or_else(|| {
-        Failure::missing(format!(
-            "The shop has no order {}, or it is in the trash.",
-            dispatch.order
-        ))
-    })?;
+    let document = document.ok_or_else(|| Failure::missing(format!("The shop has no order {}, or it is in the trash.", dispatch.order)))?;
     let key = format!("{OUR_SHIPMENT}{}", dispatch.reference);
-    let marks = document
-        .get("meta_data")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let marked = marks
-        .iter()
-        .any(|mark| mark.get("key").and_then(Value::as_str) == Some(key.as_str()));
-    let state = document
-        .get("status")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let marks = document.get("meta_data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let marked = marks.iter().any(|mark| mark.get("key").and_then(Value::as_str) == Some(key.as_str()));
+    let state = document.get("status").and_then(Value::as_str).unwrap_or_default();
     if !marked && matches!(state, "cancelled" | "refunded" | "failed") {
-        return Err(Failure::conflict(format!(
-            "Order {} is {state} in the shop; it cannot be shipped.",
-            dispatch.order
-        ))
-        .with_code(state));
+        return Err(Failure::conflict(format!("Order {} is {state} in the shop; it cannot be shipped.", dispatch.order)).with_code(state));
     }
-    Ok(Known {
-        marked,
-        completed: state == "completed",
-    })
+    Ok(Known { marked, completed: state == "completed" })
 }
 
 /// Marks the orders that are not marked yet. Two parcels of one order go in one change: a batch takes each order once.
-fn mark<'a>(
-    shop: &Shop<'_>,
-    open: Vec<(&'a Dispatch, Known)>,
-    outcomes: &mut Vec<Outcome>,
-) -> Result<Vec<(&'a Dispatch, Known)>, Failure> {
+fn mark<'a>(shop: &Shop<'_>, open: Vec<(&'a Dispatch, Known)>, outcomes: &mut Vec<Outcome>) -> Result<Vec<(&'a Dispatch, Known)>, Failure> {
     let mut updates: Vec<(&str, Value)> = Vec::new();
     for (dispatch, known) in &open {
         if known.marked && (known.completed || !dispatch.completes_order) {
             continue;
         }
         let update = requests::mark_shipped(dispatch);
-        match updates
-            .iter_mut()
-            .find(|(order, _)| *order == dispatch.order)
-        {
+        match updates.iter_mut().find(|(order, _)| *order == dispatch.order) {
             Some((_, earlier)) => merge(earlier, update),
             None => updates.push((&dispatch.order, update)),
         }
@@ -126,11 +85,7 @@ fn mark<'a>(
     }
     let mut marked = Vec::new();
     for (dispatch, known) in open {
-        let result = updates
-            .iter()
-            .zip(&results)
-            .find(|((order, _), _)| *order == dispatch.order)
-            .map(|(_, result)| result);
+        let result = updates.iter().zip(&results).find(|((order, _), _)| *order == dispatch.order).map(|(_, result)| result);
         match result {
             Some(Err(failure)) => outcomes.push(Outcome::failed(&dispatch.key, failure.clone())),
             _ => marked.push((dispatch, known)),
@@ -155,27 +110,15 @@ fn merge(earlier: &mut Value, update: Value) {
 
 /// Tells people, unless an earlier try has.
 fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outcome>) {
-    let looked: Vec<&Dispatch> = open
-        .iter()
-        .filter(|(_, known)| known.marked)
-        .map(|(dispatch, _)| *dispatch)
-        .collect();
+    let looked: Vec<&Dispatch> = open.iter().filter(|(_, known)| known.marked).map(|(dispatch, _)| *dispatch).collect();
     let look = |dispatch: &&Dispatch| {
-        if shop.settings.tracking_extension {
-            requests::list_tracking(&dispatch.order)
-        } else {
-            requests::list_notes(&dispatch.order)
-        }
+        if shop.settings.tracking_extension { requests::list_tracking(&dispatch.order) } else { requests::list_notes(&dispatch.order) }
     };
     let seen = shop.ask_all(&looked.iter().map(look).collect::<Vec<_>>());
     let mut calls: Vec<(&str, Call)> = Vec::new();
     let mut told = Vec::new();
     for (dispatch, known) in &open {
-        let before = looked
-            .iter()
-            .zip(&seen)
-            .find(|(other, _)| other.key == dispatch.key)
-            .map(|(_, answer)| answer);
+        let before = looked.iter().zip(&seen).find(|(other, _)| other.key == dispatch.key).map(|(_, answer)| answer);
         let before = match before {
             Some(Err(failure)) => {
                 outcomes.push(Outcome::failed(&dispatch.key, failure.clone()));
@@ -185,34 +128,16 @@ fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outco
             None => String::new(),
         };
         if shop.settings.tracking_extension {
-            let new = dispatch
-                .tracking
-                .iter()
-                .filter(|tracking| !before.contains(&format!("\"{}\"", tracking.number)));
-            calls.extend(new.map(|tracking| {
-                (
-                    dispatch.key.as_str(),
-                    requests::create_tracking(dispatch, tracking),
-                )
-            }));
+            let new = dispatch.tracking.iter().filter(|tracking| !before.contains(&format!("\"{}\"", tracking.number)));
+            calls.extend(new.map(|tracking| (dispatch.key.as_str(), requests::create_tracking(dispatch, tracking))));
         } else if !before.contains(&dispatch.reference) {
             calls.push((&dispatch.key, requests::create_note(dispatch)));
         }
         told.push((*dispatch, known.marked));
     }
-    let answers = shop.ask_all(
-        &calls
-            .iter()
-            .map(|(_, call)| call.clone())
-            .collect::<Vec<_>>(),
-    );
+    let answers = shop.ask_all(&calls.iter().map(|(_, call)| call.clone()).collect::<Vec<_>>());
     for (dispatch, was_marked) in told {
-        let mine: Vec<_> = calls
-            .iter()
-            .zip(&answers)
-            .filter(|((key, _), _)| *key == dispatch.key)
-            .map(|(_, answer)| answer)
-            .collect();
+        let mine: Vec<_> = calls.iter().zip(&answers).filter(|((key, _), _)| *key == dispatch.key).map(|(_, answer)| answer).collect();
         let failed = mine.iter().find_map(|answer| answer.as_ref().err());
         outcomes.push(match failed {
             Some(failure) if failure.fault == Fault::Missing && shop.settings.tracking_extension => Outcome::failed(
@@ -229,24 +154,15 @@ fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outco
 /// What the order tells of its parcels: our marks, and the extension's entries where there is one.
 pub fn shipped(shop: &Shop<'_>, order: &str) -> Result<Vec<Shipment>, Failure> {
     if !is_id(order) {
-        return Err(Failure::missing(format!(
-            "\"{order}\" is not an order of this shop."
-        )));
+        return Err(Failure::missing(format!("\"{order}\" is not an order of this shop.")));
     }
     let document = shop.ask(&requests::retrieve_order(order))?.document;
-    let mut shipments = translate::shipments(&document)
-        .map_err(|refusal| refusal.into_failure(&format!("order {order}")))?;
+    let mut shipments = translate::shipments(&document).map_err(|refusal| refusal.into_failure(&format!("order {order}")))?;
     if shop.settings.tracking_extension {
         let answer = shop.ask(&requests::list_tracking(order))?;
-        let known: Vec<String> = shipments
-            .iter()
-            .flat_map(|shipment| &shipment.tracking)
-            .map(|t| t.number.clone())
-            .collect();
+        let known: Vec<String> = shipments.iter().flat_map(|shipment| &shipment.tracking).map(|t| t.number.clone()).collect();
         let others = rows(&answer)?.iter().filter_map(translate::plugin_tracking);
-        shipments.extend(
-            others.filter(|shipment| !shipment.tracking.iter().any(|t| known.contains(&t.number))),
-        );
+        shipments.extend(others.filter(|shipment| !shipment.tracking.iter().any(|t| known.contains(&t.number))));
     }
     Ok(shipments)
 }

@@ -20,28 +20,13 @@ struct Cursor {
 
 impl Cursor {
     fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = || {
-            failure(
-                Fault::Invalid,
-                Some("cursor"),
-                format!("\"{text}\" is not a cursor of this connector; start without one."),
-            )
-        };
+        let wrong = || failure(Fault::Invalid, Some("cursor"), format!("\"{text}\" is not a cursor of this connector; start without one."));
         let value: Value = serde_json::from_str(text).map_err(|_| wrong())?;
-        let number = |key: &str| {
-            value
-                .get(key)
-                .and_then(Value::as_u64)
-                .and_then(|n| u32::try_from(n).ok())
-                .ok_or_else(wrong)
-        };
+        let number = |key: &str| value.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or_else(wrong);
         if number("v")? != 1 {
             return Err(wrong());
         }
-        Ok(Self {
-            product: number("product")?,
-            variation: number("variation")?,
-        })
+        Ok(Self { product: number("product")?, variation: number("variation")? })
     }
 
     fn text(self) -> String {
@@ -49,11 +34,7 @@ impl Cursor {
     }
 }
 
-pub fn pull_listings(
-    shop: &Shop<'_>,
-    cursor: Option<&str>,
-    limit: u32,
-) -> Result<ListingPage, Failure> {
+pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<ListingPage, Failure> {
     let mut at = cursor.map(Cursor::parse).transpose()?.unwrap_or_default();
     let units = units(shop)?;
     let limit = limit.max(1) as usize;
@@ -69,99 +50,49 @@ pub fn pull_listings(
         }
         while has_variations(product) {
             if requests_left == 0 || listings.len() >= limit {
-                return Ok(ListingPage {
-                    listings,
-                    cursor: at.text(),
-                    more: true,
-                });
+                return Ok(ListingPage { listings, cursor: at.text(), more: true });
             }
             requests_left -= 1;
-            let page = u32::try_from(limit - listings.len())
-                .unwrap_or(PAGE_MAX)
-                .min(PAGE_MAX);
-            let answer = shop.ask(&requests::variations_page(
-                &id_of(product),
-                at.variation,
-                page,
-            ))?;
+            let page = u32::try_from(limit - listings.len()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
+            let answer = shop.ask(&requests::variations_page(&id_of(product), at.variation, page))?;
             let variations = rows(&answer)?;
             for variation in variations {
                 listings.extend(offered(shop, variation, Some(product), &units));
             }
-            at.variation = at
-                .variation
-                .saturating_add(u32::try_from(variations.len()).unwrap_or(u32::MAX));
+            at.variation = at.variation.saturating_add(u32::try_from(variations.len()).unwrap_or(u32::MAX));
             if variations.len() < page as usize {
                 break;
             }
         }
-        at = Cursor {
-            product: at.product + 1,
-            variation: 0,
-        };
+        at = Cursor { product: at.product + 1, variation: 0 };
         if listings.len() >= limit {
-            let more = answer
-                .total
-                .map_or(products.len() >= per_page as usize, |total| {
-                    at.product < total
-                });
-            return Ok(ListingPage {
-                listings,
-                cursor: at.text(),
-                more,
-            });
+            let more = answer.total.map_or(products.len() >= per_page as usize, |total| at.product < total);
+            return Ok(ListingPage { listings, cursor: at.text(), more });
         }
     }
-    let more =
-        products.len() >= per_page as usize && answer.total.is_none_or(|total| at.product < total);
-    Ok(ListingPage {
-        listings,
-        cursor: at.text(),
-        more,
-    })
+    let more = products.len() >= per_page as usize && answer.total.is_none_or(|total| at.product < total);
+    Ok(ListingPage { listings, cursor: at.text(), more })
 }
 
 /// These listings as they are now. Variations are read with their product, for its name.
 pub fn listings_by_ids(shop: &Shop<'_>, ids: &[String]) -> Result<Vec<Listing>, Failure> {
     let units = units(shop)?;
-    let reference = |id: &ListingId| ListingRef {
-        external_id: id.to_string(),
-        parent: None,
-        sku: None,
-        handles: Vec::new(),
-    };
+    let reference = |id: &ListingId| ListingRef { external_id: id.to_string(), parent: None, sku: None, handles: Vec::new() };
     let wanted: Vec<ListingId> = ids.iter().filter_map(|id| ListingId::parse(id)).collect();
-    let mut products: Vec<ListingId> = wanted
-        .iter()
-        .map(|id| ListingId {
-            product: id.product.clone(),
-            variation: None,
-        })
-        .collect();
+    let mut products: Vec<ListingId> = wanted.iter().map(|id| ListingId { product: id.product.clone(), variation: None }).collect();
     products.sort();
     products.dedup();
-    let products =
-        stock::read_documents(shop, &products.iter().map(reference).collect::<Vec<_>>())?;
-    let variations: Vec<ListingRef> = wanted
-        .iter()
-        .filter(|id| id.variation.is_some())
-        .map(reference)
-        .collect();
-    let variations = if variations.is_empty() {
-        Vec::new()
-    } else {
-        stock::read_documents(shop, &variations)?
-    };
+    let products = stock::read_documents(shop, &products.iter().map(reference).collect::<Vec<_>>())?;
+    let variations: Vec<ListingRef> = wanted.iter().filter(|id| id.variation.is_some()).map(reference).collect();
+    let variations = if variations.is_empty() { Vec::new() } else { stock::read_documents(shop, &variations)? };
     let mut listings = Vec::new();
     for id in &wanted {
-        let product = products
-            .iter()
-            .find(|(product, _)| product.product == id.product)
-            .map(|(_, document)| document);
+        let product = products.iter().find(|(product, _)| product.product == id.product).map(|(_, document)| document);
         let found = match &id.variation {
             None => product.and_then(|product| offered(shop, product, None, &units)),
-            Some(_) => (variations.iter().find(|(other, _)| other == id))
-                .and_then(|(_, variation)| offered(shop, variation, product, &units)),
+            Some(_) => {
+                (variations.iter().find(|(other, _)| other == id)).and_then(|(_, variation)| offered(shop, variation, product, &units))
+            }
         };
         listings.extend(found);
     }
@@ -174,36 +105,21 @@ fn units(shop: &Shop<'_>) -> Result<Units, Failure> {
         Some(currency) => currency.clone(),
         None => prices::currency(shop)?,
     };
-    Ok(Units {
-        currency: Some(currency),
-        weight: shop.settings.weight_unit,
-    })
+    Ok(Units { currency: Some(currency), weight: shop.settings.weight_unit })
 }
 
 /// A document that cannot be read is left out with a word in the log: it must not stop the others.
-fn offered(
-    shop: &Shop<'_>,
-    document: &Value,
-    parent: Option<&Value>,
-    units: &Units,
-) -> Option<Listing> {
+fn offered(shop: &Shop<'_>, document: &Value, parent: Option<&Value>, units: &Units) -> Option<Listing> {
     match translate::listing(document, parent, units) {
         Ok(Offered::Listing(listing)) => Some(*listing),
         Ok(Offered::NotSellable(_)) => None,
         Err(refusal) => {
-            shop.hub.warn(
-                &refusal
-                    .into_failure(&format!("product {}", id_of(document)))
-                    .message,
-            );
+            shop.hub.warn(&refusal.into_failure(&format!("product {}", id_of(document))).message);
             None
         }
     }
 }
 
 fn has_variations(product: &Value) -> bool {
-    matches!(
-        product.get("type").and_then(Value::as_str),
-        Some("variable" | "variable-subscription")
-    )
+    matches!(product.get("type").and_then(Value::as_str), Some("variable" | "variable-subscription"))
 }

@@ -15,8 +15,7 @@ pub fn push_prices(shop: &Shop<'_>, changes: &[PriceChange]) -> Result<Vec<Outco
     for change in changes {
         match accepted(change, &currency) {
             Ok(listing) => {
-                let fields =
-                    requests::price_fields(&listing, &change.price, change.compare_at.as_ref());
+                let fields = requests::price_fields(&listing, &change.price, change.compare_at.as_ref());
                 updates.push(Change { listing, fields });
                 sent.push(change);
             }
@@ -27,30 +26,21 @@ pub fn push_prices(shop: &Shop<'_>, changes: &[PriceChange]) -> Result<Vec<Outco
     if let Some(failure) = common_failure(&results) {
         return Err(failure);
     }
-    outcomes.extend(
-        sent.iter()
-            .zip(results)
-            .map(|(change, result)| match result {
-                Ok(_) => Outcome::done(&change.key, ""),
-                Err(failure) => Outcome::failed(&change.key, failure),
-            }),
-    );
+    outcomes.extend(sent.iter().zip(results).map(|(change, result)| match result {
+        Ok(_) => Outcome::done(&change.key, ""),
+        Err(failure) => Outcome::failed(&change.key, failure),
+    }));
     Ok(outcomes)
 }
 
-pub fn read_prices(
-    shop: &Shop<'_>,
-    listings: &[ListingRef],
-    price_list: Option<&str>,
-) -> Result<Vec<PriceReading>, Failure> {
+pub fn read_prices(shop: &Shop<'_>, listings: &[ListingRef], price_list: Option<&str>) -> Result<Vec<PriceReading>, Failure> {
     if let Some(list) = price_list {
         return Err(no_price_lists(list));
     }
     let currency = currency(shop)?;
     (read_documents(shop, listings)?.iter())
         .map(|(id, document)| {
-            translate::price_reading(document, id, &currency)
-                .map_err(|refusal| refusal.into_failure(&format!("listing {id}")))
+            translate::price_reading(document, id, &currency).map_err(|refusal| refusal.into_failure(&format!("listing {id}")))
         })
         .collect()
 }
@@ -58,30 +48,21 @@ pub fn read_prices(
 /// The shop's own word on its currency: a setting may be stale, and a price in the wrong currency costs money.
 pub(super) fn currency(shop: &Shop<'_>) -> Result<String, Failure> {
     let answer = shop.ask(&requests::current_currency())?;
-    translate::currency(&answer.document)
-        .map_err(|refusal| refusal.into_failure("The shop's currency"))
+    translate::currency(&answer.document).map_err(|refusal| refusal.into_failure("The shop's currency"))
 }
 
 fn accepted(change: &PriceChange, currency: &str) -> Result<ListingId, Failure> {
     if let Some(list) = &change.price_list {
         return Err(no_price_lists(list));
     }
-    for money in [Some(&change.price), change.compare_at.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    for money in [Some(&change.price), change.compare_at.as_ref()].into_iter().flatten() {
         if money.currency != currency {
-            return Err(Failure::invalid(format!(
-                "The price is in {}, the shop sells in {currency}.",
-                money.currency
-            ))
-            .with_code("currency"));
+            return Err(
+                Failure::invalid(format!("The price is in {}, the shop sells in {currency}.", money.currency)).with_code("currency")
+            );
         }
         if !decimal::parse(&money.amount).is_some_and(|amount| !amount.is_sign_negative()) {
-            return Err(Failure::invalid(format!(
-                "\"{}\" is not a price.",
-                money.amount
-            )));
+            return Err(Failure::invalid(format!("\"{}\" is not a price.", money.amount)));
         }
     }
     if let Some(compare_at) = &change.compare_at
@@ -96,7 +77,5 @@ fn accepted(change: &PriceChange, currency: &str) -> Result<ListingId, Failure> 
 }
 
 fn no_price_lists(list: &str) -> Failure {
-    Failure::unsupported(format!(
-        "WooCommerce has one price per product; it knows no price list \"{list}\"."
-    ))
+    Failure::unsupported(format!("WooCommerce has one price per product; it knows no price list \"{list}\"."))
 }

@@ -8,9 +8,7 @@ use serde_json::Value;
 use super::batch::{self, Change};
 use super::orders::{id_of, is_id, rows};
 use super::{Shop, concerns_connection};
-use crate::contract::{
-    Failure, Fault, ListingRef, Outcome, StockChange, StockReading, StockTracking,
-};
+use crate::contract::{Failure, Fault, ListingRef, Outcome, StockChange, StockReading, StockTracking};
 use crate::json::Doc;
 use crate::requests::{self, Call, PAGE_MAX};
 use crate::translate::{self, ListingId};
@@ -21,10 +19,7 @@ pub fn push_stock(shop: &Shop<'_>, changes: &[StockChange]) -> Result<Vec<Outcom
     for change in changes {
         match listing_of(change) {
             Ok(listing) => {
-                updates.push(Change {
-                    fields: requests::stock_fields(&listing, change.quantity),
-                    listing,
-                });
+                updates.push(Change { fields: requests::stock_fields(&listing, change.quantity), listing });
                 sent.push(change);
             }
             Err(failure) => outcomes.push(Outcome::failed(&change.key, failure)),
@@ -34,11 +29,9 @@ pub fn push_stock(shop: &Shop<'_>, changes: &[StockChange]) -> Result<Vec<Outcom
     if let Some(failure) = common_failure(&results) {
         return Err(failure);
     }
-    outcomes.extend(sent.iter().zip(results).map(|(change, result)| {
-        match result.and_then(|row| written(&row, change)) {
-            Ok(()) => Outcome::done(&change.key, ""),
-            Err(failure) => Outcome::failed(&change.key, failure),
-        }
+    outcomes.extend(sent.iter().zip(results).map(|(change, result)| match result.and_then(|row| written(&row, change)) {
+        Ok(()) => Outcome::done(&change.key, ""),
+        Err(failure) => Outcome::failed(&change.key, failure),
     }));
     Ok(outcomes)
 }
@@ -61,9 +54,7 @@ fn listing_of(change: &StockChange) -> Result<ListingId, Failure> {
 
 /// Whether the shop really holds the quantity now: it drops it without a word where it does not count the listing.
 fn written(row: &Value, change: &StockChange) -> Result<(), Failure> {
-    let unreadable = |refusal: crate::json::Refusal| {
-        refusal.into_failure(&format!("listing {}", change.listing.external_id))
-    };
+    let unreadable = |refusal: crate::json::Refusal| refusal.into_failure(&format!("listing {}", change.listing.external_id));
     let doc = Doc::new(row).map_err(unreadable)?;
     match translate::manages_stock(doc).map_err(unreadable)? {
         StockTracking::Tracked => {}
@@ -100,25 +91,15 @@ pub fn read_stock(shop: &Shop<'_>, listings: &[ListingRef]) -> Result<Vec<StockR
     let documents = read_documents(shop, listings)?;
     (documents.iter())
         .map(|(id, document)| {
-            let levels = translate::levels(document)
-                .map_err(|refusal| refusal.into_failure(&format!("listing {id}")))?;
-            Ok(StockReading {
-                listing: id.to_string(),
-                levels,
-            })
+            let levels = translate::levels(document).map_err(|refusal| refusal.into_failure(&format!("listing {id}")))?;
+            Ok(StockReading { listing: id.to_string(), levels })
         })
         .collect()
 }
 
 /// The documents of these listings, absent ones left out.
-pub(super) fn read_documents(
-    shop: &Shop<'_>,
-    listings: &[ListingRef],
-) -> Result<Vec<(ListingId, Value)>, Failure> {
-    let ids: Vec<ListingId> = listings
-        .iter()
-        .filter_map(|listing| ListingId::parse(&listing.external_id))
-        .collect();
+pub(super) fn read_documents(shop: &Shop<'_>, listings: &[ListingRef]) -> Result<Vec<(ListingId, Value)>, Failure> {
+    let ids: Vec<ListingId> = listings.iter().filter_map(|listing| ListingId::parse(&listing.external_id)).collect();
     let mut groups: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
     for id in ids.iter() {
         match &id.variation {
@@ -128,20 +109,13 @@ pub(super) fn read_documents(
     }
     let calls: Vec<(Option<&str>, Call)> = (groups.iter())
         .flat_map(|(product, members)| {
-            members
-                .chunks(PAGE_MAX as usize)
-                .map(move |chunk| match product {
-                    None => (None, requests::products_by_ids(chunk)),
-                    Some(product) => (Some(*product), requests::variations_by_ids(product, chunk)),
-                })
+            members.chunks(PAGE_MAX as usize).map(move |chunk| match product {
+                None => (None, requests::products_by_ids(chunk)),
+                Some(product) => (Some(*product), requests::variations_by_ids(product, chunk)),
+            })
         })
         .collect();
-    let answers = shop.ask_all(
-        &calls
-            .iter()
-            .map(|(_, call)| call.clone())
-            .collect::<Vec<_>>(),
-    );
+    let answers = shop.ask_all(&calls.iter().map(|(_, call)| call.clone()).collect::<Vec<_>>());
     let mut documents = Vec::new();
     for ((product, _), answer) in calls.iter().zip(answers) {
         let answer = match answer {
@@ -156,14 +130,8 @@ pub(super) fn read_documents(
                 continue;
             }
             let id = match product {
-                None => ListingId {
-                    product: own,
-                    variation: None,
-                },
-                Some(product) => ListingId {
-                    product: (*product).to_owned(),
-                    variation: Some(own),
-                },
+                None => ListingId { product: own, variation: None },
+                Some(product) => ListingId { product: (*product).to_owned(), variation: Some(own) },
             };
             documents.push((id, document.clone()));
         }

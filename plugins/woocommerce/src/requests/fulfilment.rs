@@ -21,14 +21,9 @@ pub fn mark_shipped(dispatch: &Dispatch) -> Value {
 
 /// A JSON text: the field is documented as text, and every version of the shop keeps one as it is.
 pub fn shipment_mark(dispatch: &Dispatch) -> String {
-    let lines: Vec<Value> = dispatch
-        .lines
-        .iter()
-        .map(|l| json!({ "line": l.line, "quantity": l.quantity }))
-        .collect();
-    let tracking: Vec<Value> = (dispatch.tracking.iter())
-        .map(|t| json!({ "number": t.number, "carrier": t.carrier, "url": t.url }))
-        .collect();
+    let lines: Vec<Value> = dispatch.lines.iter().map(|l| json!({ "line": l.line, "quantity": l.quantity })).collect();
+    let tracking: Vec<Value> =
+        (dispatch.tracking.iter()).map(|t| json!({ "number": t.number, "carrier": t.carrier, "url": t.url })).collect();
     json!({ "shipped_at": dispatch.shipped_at, "lines": lines, "tracking": tracking }).to_string()
 }
 
@@ -39,11 +34,7 @@ pub fn list_notes(order: &str) -> Call {
 /// A note the buyer is mailed, or one for the merchant only. Our reference at its end tells a repeat that it is there.
 pub fn create_note(dispatch: &Dispatch) -> Call {
     let parcels: Vec<String> = dispatch.tracking.iter().map(parcel).collect();
-    let what = if parcels.is_empty() {
-        "Shipped.".to_owned()
-    } else {
-        format!("Shipped: {}.", parcels.join("; "))
-    };
+    let what = if parcels.is_empty() { "Shipped.".to_owned() } else { format!("Shipped: {}.", parcels.join("; ")) };
     Call::send(
         "POST",
         format!("/wc/v3/orders/{}/notes", dispatch.order),
@@ -55,23 +46,13 @@ pub fn create_note(dispatch: &Dispatch) -> Call {
 }
 
 fn parcel(tracking: &Tracking) -> String {
-    let carrier = tracking
-        .carrier
-        .as_deref()
-        .map(|carrier| format!("{carrier} "))
-        .unwrap_or_default();
-    let url = tracking
-        .url
-        .as_deref()
-        .map(|url| format!(" {url}"))
-        .unwrap_or_default();
+    let carrier = tracking.carrier.as_deref().map(|carrier| format!("{carrier} ")).unwrap_or_default();
+    let url = tracking.url.as_deref().map(|url| format!(" {url}")).unwrap_or_default();
     format!("{carrier}{}{url}", tracking.number)
 }
 
 pub fn list_tracking(order: &str) -> Call {
-    Call::get(format!(
-        "/wc-shipment-tracking/v3/orders/{order}/shipment-trackings"
-    ))
+    Call::get(format!("/wc-shipment-tracking/v3/orders/{order}/shipment-trackings"))
 }
 
 /// The extension knows carriers by its own names and takes any other as a custom one, which needs an address to look at.
@@ -79,10 +60,7 @@ pub fn create_tracking(dispatch: &Dispatch, tracking: &Tracking) -> Call {
     let day = dispatch.shipped_at.get(..10).unwrap_or_default();
     Call::send(
         "POST",
-        format!(
-            "/wc-shipment-tracking/v3/orders/{}/shipment-trackings",
-            dispatch.order
-        ),
+        format!("/wc-shipment-tracking/v3/orders/{}/shipment-trackings", dispatch.order),
         json!({
             "custom_tracking_provider": tracking.carrier.as_deref().unwrap_or("Carrier"),
             "custom_tracking_link": tracking.url.as_deref().unwrap_or_default(),

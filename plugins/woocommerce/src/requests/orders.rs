@@ -13,10 +13,7 @@ use crate::instant;
 pub fn orders_page(since: i64, status: &'static str, offset: u32, per_page: u32) -> Call {
     // The bound is given without a zone; `dates_are_gmt` says that it is UTC and compares the UTC column.
     Call::get("/wc/v3/orders")
-        .query(
-            "modified_after",
-            instant::format(since).trim_end_matches('Z'),
-        )
+        .query("modified_after", instant::format(since).trim_end_matches('Z'))
         .query("dates_are_gmt", "true")
         .query("status", status)
         .query("orderby", "id")
@@ -26,10 +23,7 @@ pub fn orders_page(since: i64, status: &'static str, offset: u32, per_page: u32)
 }
 
 pub fn orders_by_ids(ids: &[&str]) -> Call {
-    Call::get("/wc/v3/orders")
-        .query("include", ids.join(","))
-        .query("status", "any")
-        .query("per_page", ids.len().max(1).to_string())
+    Call::get("/wc/v3/orders").query("include", ids.join(",")).query("status", "any").query("per_page", ids.len().max(1).to_string())
 }
 
 /// One order in whatever state, the trash included.

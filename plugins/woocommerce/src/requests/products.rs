@@ -19,10 +19,7 @@ pub fn products_page(offset: u32, per_page: u32) -> Call {
 }
 
 pub fn products_by_ids(ids: &[&str]) -> Call {
-    Call::get("/wc/v3/products")
-        .query("include", ids.join(","))
-        .query("status", "any")
-        .query("per_page", ids.len().max(1).to_string())
+    Call::get("/wc/v3/products").query("include", ids.join(",")).query("status", "any").query("per_page", ids.len().max(1).to_string())
 }
 
 pub fn variations_page(product: &str, offset: u32, per_page: u32) -> Call {
@@ -43,20 +40,12 @@ pub fn variations_by_ids(product: &str, ids: &[&str]) -> Call {
 
 /// At most [`BATCH_MAX`] changes, each an object with the product's `id`.
 pub fn batch_products(updates: Vec<Value>) -> Call {
-    Call::send(
-        "POST",
-        "/wc/v3/products/batch",
-        json!({ "update": updates }),
-    )
+    Call::send("POST", "/wc/v3/products/batch", json!({ "update": updates }))
 }
 
 /// At most [`BATCH_MAX`] changes of one product's variations.
 pub fn batch_variations(product: &str, updates: Vec<Value>) -> Call {
-    Call::send(
-        "POST",
-        format!("/wc/v3/products/{product}/variations/batch"),
-        json!({ "update": updates }),
-    )
+    Call::send("POST", format!("/wc/v3/products/{product}/variations/batch"), json!({ "update": updates }))
 }
 
 /// Only the count: whether the shop counts this listing at all is the merchant's choice.
@@ -76,13 +65,7 @@ pub fn price_fields(listing: &ListingId, price: &Money, compare_at: Option<&Mone
                 ("date_on_sale_to", Value::from("")),
             ],
         ),
-        None => with_id(
-            listing,
-            [
-                ("regular_price", Value::from(price.amount.as_str())),
-                ("sale_price", Value::from("")),
-            ],
-        ),
+        None => with_id(listing, [("regular_price", Value::from(price.amount.as_str())), ("sale_price", Value::from(""))]),
     }
 }
 

@@ -19,16 +19,12 @@ pub fn create_refund(refund: &RefundOrder, mark: &str) -> Call {
         .map(|line| {
             let mut object = json!({ "id": number(&line.line), "quantity": line.quantity });
             if let (Some(amount), Value::Object(members)) = (&line.amount, &mut object) {
-                members.insert(
-                    "refund_total".to_owned(),
-                    amount_number(&amount.shop.amount),
-                );
+                members.insert("refund_total".to_owned(), amount_number(&amount.shop.amount));
             }
             object
         })
         .collect();
-    let restock =
-        !refund.lines.is_empty() && refund.lines.iter().all(|line| line.restocked == Some(true));
+    let restock = !refund.lines.is_empty() && refund.lines.iter().all(|line| line.restocked == Some(true));
     Call::send(
         "POST",
         format!("/wc/v3/orders/{}/refunds", refund.order),
@@ -45,8 +41,5 @@ pub fn create_refund(refund: &RefundOrder, mark: &str) -> Call {
 
 /// An exact amount as a JSON number, digit for digit.
 fn amount_number(amount: &str) -> Value {
-    serde_json::from_str(amount)
-        .ok()
-        .filter(Value::is_number)
-        .unwrap_or_else(|| Value::from(amount))
+    serde_json::from_str(amount).ok().filter(Value::is_number).unwrap_or_else(|| Value::from(amount))
 }

@@ -23,26 +23,14 @@ pub fn create_webhook(topic: &str, callback_url: &str) -> Call {
         "status": "active",
         "secret": "",
     });
-    Call {
-        credentials: SECRET,
-        ..Call::send("POST", "/wc/v3/webhooks", body)
-    }
+    Call { credentials: SECRET, ..Call::send("POST", "/wc/v3/webhooks", body) }
 }
 
 /// Switches a paused or disabled subscription on again and gives it our secret.
 pub fn revive_webhook(id: &str) -> Call {
-    Call {
-        credentials: SECRET,
-        ..Call::send(
-            "PUT",
-            format!("/wc/v3/webhooks/{id}"),
-            json!({ "status": "active", "secret": "" }),
-        )
-    }
+    Call { credentials: SECRET, ..Call::send("PUT", format!("/wc/v3/webhooks/{id}"), json!({ "status": "active", "secret": "" })) }
 }
 
 pub fn delete_webhook(id: &str) -> Call {
-    Call::get(format!("/wc/v3/webhooks/{id}"))
-        .query("force", "true")
-        .with_method("DELETE")
+    Call::get(format!("/wc/v3/webhooks/{id}")).query("force", "true").with_method("DELETE")
 }

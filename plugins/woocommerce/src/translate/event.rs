@@ -10,27 +10,12 @@ use crate::settings::Settings;
 
 /// The events of one delivery. The body of an order or product is the same document that the REST API gives.
 pub fn delivery(delivery: &Delivery, settings: &Settings) -> Result<Vec<Event>, Failure> {
-    let (resource, change) = delivery
-        .topic
-        .split_once('.')
-        .unwrap_or((delivery.topic.as_str(), ""));
-    if !matches!(resource, "order" | "product")
-        || !matches!(change, "created" | "updated" | "restored" | "deleted")
-    {
-        return Ok(vec![Event::Ignored(format!(
-            "the topic \"{}\" concerns neither orders nor products",
-            delivery.topic
-        ))]);
+    let (resource, change) = delivery.topic.split_once('.').unwrap_or((delivery.topic.as_str(), ""));
+    if !matches!(resource, "order" | "product") || !matches!(change, "created" | "updated" | "restored" | "deleted") {
+        return Ok(vec![Event::Ignored(format!("the topic \"{}\" concerns neither orders nor products", delivery.topic))]);
     }
     let body: Value = serde_json::from_str(&delivery.body).map_err(|error| {
-        failure(
-            Fault::Invalid,
-            Some("not-json"),
-            format!(
-                "The body of a {} delivery is not JSON: {error}",
-                delivery.topic
-            ),
-        )
+        failure(Fault::Invalid, Some("not-json"), format!("The body of a {} delivery is not JSON: {error}", delivery.topic))
     })?;
     let events = match (resource, change) {
         ("order", "deleted") => order_removed(&body),
@@ -43,9 +28,7 @@ pub fn delivery(delivery: &Delivery, settings: &Settings) -> Result<Vec<Event>, 
 
 /// The body of a deletion carries only the id.
 fn order_removed(body: &Value) -> Result<Vec<Event>, Refusal> {
-    Ok(vec![Event::OrderRemoved(
-        Doc::new(body)?.required_id("id")?,
-    )])
+    Ok(vec![Event::OrderRemoved(Doc::new(body)?.required_id("id")?)])
 }
 
 /// The body of an order with refunds tells their sums but not what was refunded, so the order is fetched.
@@ -55,10 +38,7 @@ fn order_changed(body: &Value, settings: &Settings) -> Result<Vec<Event>, Refusa
         return Ok(vec![Event::Order(order(body, None, settings)?)]);
     }
     let updated_at = doc.instant("date_modified_gmt")?;
-    Ok(vec![Event::OrderChanged(OrderHint {
-        external_id: doc.required_id("id")?,
-        updated_at,
-    })])
+    Ok(vec![Event::OrderChanged(OrderHint { external_id: doc.required_id("id")?, updated_at })])
 }
 
 /// A deleted variation does not say whose it was; both forms of its id end in its number, and the host knows which it has.
@@ -73,10 +53,7 @@ fn product_removed(body: &Value) -> Result<Vec<Event>, Refusal> {
 
 fn product_changed(body: &Value, settings: &Settings) -> Result<Vec<Event>, Refusal> {
     let doc = Doc::new(body)?;
-    let units = Units {
-        currency: settings.currency.clone(),
-        weight: settings.weight_unit,
-    };
+    let units = Units { currency: settings.currency.clone(), weight: settings.weight_unit };
     let mut events = Vec::new();
     match listing(body, None, &units)? {
         Offered::Listing(listing) => {
@@ -86,9 +63,7 @@ fn product_changed(body: &Value, settings: &Settings) -> Result<Vec<Event>, Refu
             events.push(Event::Listing(*listing));
             events.extend(incomplete.then_some(Event::ListingChanged(id)));
         }
-        Offered::NotSellable(why) if doc.list("variations")?.is_empty() => {
-            events.push(Event::Ignored(why.to_owned()))
-        }
+        Offered::NotSellable(why) if doc.list("variations")?.is_empty() => events.push(Event::Ignored(why.to_owned())),
         Offered::NotSellable(_) => {}
     }
     // A change of a variable product (a name, a state) is a change of each of its variations.

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::meta::Meta;
 use super::text::plain;
-use crate::contract::{
-    Extra, Level, Listing, ListingRef, ListingStatus, Money, PriceReading, StockTracking,
-};
+use crate::contract::{Extra, Level, Listing, ListingRef, ListingStatus, Money, PriceReading, StockTracking};
 use crate::decimal;
 use crate::json::{Doc, Refusal, text_extra};
 use crate::settings::WeightUnit;
@@ -25,26 +23,19 @@ pub struct ListingId {
 
 impl ListingId {
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |part: &str| {
-            !part.is_empty() && part.len() <= 20 && part.bytes().all(|b| b.is_ascii_digit())
-        };
+        let number = |part: &str| !part.is_empty() && part.len() <= 20 && part.bytes().all(|b| b.is_ascii_digit());
         let (product, variation) = match text.split_once('/') {
             Some((product, variation)) => (product, Some(variation)),
             None => (text, None),
         };
         let fits = number(product) && variation.is_none_or(number);
-        fits.then(|| Self {
-            product: product.to_owned(),
-            variation: variation.map(str::to_owned),
-        })
+        fits.then(|| Self { product: product.to_owned(), variation: variation.map(str::to_owned) })
     }
 
     /// What an order or refund line sold; `None` for a line without a product.
     pub fn of_line(line: Doc<'_>) -> Result<Option<Self>, Refusal> {
         let variation = line.id("variation_id")?;
-        Ok(line
-            .id("product_id")?
-            .map(|product| Self { product, variation }))
+        Ok(line.id("product_id")?.map(|product| Self { product, variation }))
     }
 }
 
@@ -127,11 +118,7 @@ const NOT_IN_EXTRAS: [&str; 48] = [
 ];
 
 /// One product or variation. `parent` is the product a variation belongs to, where the reader knows it.
-pub fn listing(
-    document: &Value,
-    parent: Option<&Value>,
-    units: &Units,
-) -> Result<Offered, Refusal> {
+pub fn listing(document: &Value, parent: Option<&Value>, units: &Units) -> Result<Offered, Refusal> {
     let doc = Doc::new(document)?;
     let id = doc.required_id("id")?;
     let kind = doc.text("type")?.unwrap_or_default();
@@ -140,56 +127,31 @@ pub fn listing(
     let counts = manages_stock(doc)?;
     match kind.as_str() {
         "grouped" => {
-            return Ok(Offered::NotSellable(
-                "a grouped product has no price and no stock of its own; its members do",
-            ));
+            return Ok(Offered::NotSellable("a grouped product has no price and no stock of its own; its members do"));
         }
         "external" => {
-            return Ok(Offered::NotSellable(
-                "an external product is sold on another site",
-            ));
+            return Ok(Offered::NotSellable("an external product is sold on another site"));
         }
         "variable" | "variable-subscription" if counts != StockTracking::Tracked => {
-            return Ok(Offered::NotSellable(
-                "a variable product is sold by its variations and counts no stock for them",
-            ));
+            return Ok(Offered::NotSellable("a variable product is sold by its variations and counts no stock for them"));
         }
         _ => {}
     }
     let meta = Meta::of(doc)?;
     let listing_id = match &product {
-        Some(product) => ListingId {
-            product: product.clone(),
-            variation: Some(id),
-        },
-        None => ListingId {
-            product: id,
-            variation: None,
-        },
+        Some(product) => ListingId { product: product.clone(), variation: Some(id) },
+        None => ListingId { product: id, variation: None },
     };
-    let quantity = if counts == StockTracking::Tracked {
-        doc.decimal("stock_quantity")?
-    } else {
-        None
-    };
+    let quantity = if counts == StockTracking::Tracked { doc.decimal("stock_quantity")? } else { None };
     let mut extras = doc.rest(&NOT_IN_EXTRAS);
-    let level = quantity
-        .map(|quantity| level(quantity, &mut extras))
-        .transpose()?;
+    let level = quantity.map(|quantity| level(quantity, &mut extras)).transpose()?;
     let weight = doc.decimal("weight")?;
-    let (hs_code, origin) = (
-        meta.hs_code().and_then(|text| hs_code(&text)),
-        meta.origin().and_then(|text| country(&text)),
-    );
+    let (hs_code, origin) = (meta.hs_code().and_then(|text| hs_code(&text)), meta.origin().and_then(|text| country(&text)));
     Ok(Offered::Listing(Box::new(Listing {
         external_id: listing_id.to_string(),
         parent: product,
         sku: doc.text("sku")?,
-        gtin: [doc.loose_text("global_unique_id")]
-            .into_iter()
-            .flatten()
-            .chain(meta.gtin_candidates())
-            .find_map(|text| gtin(&text)),
+        gtin: [doc.loose_text("global_unique_id")].into_iter().flatten().chain(meta.gtin_candidates()).find_map(|text| gtin(&text)),
         title: title(doc, parent_doc)?,
         options: options(doc)?,
         status: status(doc)?,
@@ -208,23 +170,12 @@ pub fn listing(
 
 /// The prices of one product or variation, as `prices-out` writes them: the lower one is asked, the higher one is struck
 /// through.
-pub fn price_reading(
-    document: &Value,
-    id: &ListingId,
-    currency: &str,
-) -> Result<PriceReading, Refusal> {
+pub fn price_reading(document: &Value, id: &ListingId, currency: &str) -> Result<PriceReading, Refusal> {
     let doc = Doc::new(document)?;
-    let money = |amount: Decimal| Money {
-        amount: amount.to_string(),
-        currency: currency.to_owned(),
-    };
+    let money = |amount: Decimal| Money { amount: amount.to_string(), currency: currency.to_owned() };
     let regular = doc.decimal("regular_price")?;
     let sale = doc.decimal("sale_price")?;
-    Ok(PriceReading {
-        listing: id.to_string(),
-        price: sale.or(regular).map(money),
-        compare_at: sale.and(regular).map(money),
-    })
+    Ok(PriceReading { listing: id.to_string(), price: sale.or(regular).map(money), compare_at: sale.and(regular).map(money) })
 }
 
 /// What the shop holds of one listing.
@@ -238,16 +189,9 @@ pub fn levels(document: &Value) -> Result<Vec<Level>, Refusal> {
 
 /// The product of a variation: what the reader knows, what the document says, or the address the document links up to.
 /// `None` for a product.
-fn product_of(
-    doc: Doc<'_>,
-    parent: Option<Doc<'_>>,
-    kind: &str,
-) -> Result<Option<String>, Refusal> {
+fn product_of(doc: Doc<'_>, parent: Option<Doc<'_>>, kind: &str) -> Result<Option<String>, Refusal> {
     if let Some(parent) = parent {
-        return parent
-            .required_id("id")
-            .map(Some)
-            .map_err(|refusal| refusal.within("parent"));
+        return parent.required_id("id").map(Some).map_err(|refusal| refusal.within("parent"));
     }
     let is_variation = match kind {
         "variation" | "subscription_variation" => true,
@@ -264,10 +208,7 @@ fn product_of(
         .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));
     match up {
         Some(id) => Ok(Some(id.to_owned())),
-        None if is_variation => Err(Refusal::new(
-            "parent_id",
-            "expected the product this variation belongs to, found none",
-        )),
+        None if is_variation => Err(Refusal::new("parent_id", "expected the product this variation belongs to, found none")),
         None => Ok(None),
     }
 }
@@ -284,35 +225,21 @@ pub fn manages_stock(doc: Doc<'_>) -> Result<StockTracking, Refusal> {
 
 /// Whole units; parts of a unit (some extensions sell by weight) cannot be promised, so they are floored and kept beside.
 fn level(quantity: Decimal, extras: &mut Vec<Extra>) -> Result<Level, Refusal> {
-    let whole = decimal::floor(quantity).ok_or_else(|| {
-        Refusal::new(
-            "stock_quantity",
-            format!("expected a quantity within 32 bits, found {quantity}"),
-        )
-    })?;
+    let whole = decimal::floor(quantity)
+        .ok_or_else(|| Refusal::new("stock_quantity", format!("expected a quantity within 32 bits, found {quantity}")))?;
     if !decimal::is_whole(quantity) {
         extras.push(text_extra("stock_quantity", &quantity.to_string()));
     }
-    Ok(Level {
-        location: None,
-        quantity: whole,
-    })
+    Ok(Level { location: None, quantity: whole })
 }
 
 /// The asking price. Without the shop's currency it is kept as a bare amount.
-fn price(
-    doc: Doc<'_>,
-    currency: Option<&str>,
-    extras: &mut Vec<Extra>,
-) -> Result<Option<Money>, Refusal> {
+fn price(doc: Doc<'_>, currency: Option<&str>, extras: &mut Vec<Extra>) -> Result<Option<Money>, Refusal> {
     let Some(amount) = doc.decimal("price")? else {
         return Ok(None);
     };
     match currency {
-        Some(currency) => Ok(Some(Money {
-            amount: amount.to_string(),
-            currency: currency.to_owned(),
-        })),
+        Some(currency) => Ok(Some(Money { amount: amount.to_string(), currency: currency.to_owned() })),
         None => {
             extras.push(text_extra("price", &amount.to_string()));
             Ok(None)
@@ -324,10 +251,7 @@ fn price(
 fn title(doc: Doc<'_>, parent: Option<Doc<'_>>) -> Result<String, Refusal> {
     let own = doc.text("name")?;
     let parents = parent.and_then(|parent| parent.loose_text("name"));
-    let title = parents
-        .or(own)
-        .or_else(|| doc.loose_text("sku"))
-        .unwrap_or_default();
+    let title = parents.or(own).or_else(|| doc.loose_text("sku")).unwrap_or_default();
     Ok(plain(&title))
 }
 
@@ -337,21 +261,13 @@ fn options(doc: Doc<'_>) -> Result<Vec<(String, String)>, Refusal> {
         let name = attribute.text("name")?.or(attribute.text("slug")?);
         Ok(name.zip(attribute.text("option")?))
     })?;
-    Ok(pairs
-        .into_iter()
-        .flatten()
-        .map(|(name, option)| (plain(&name), plain(&option)))
-        .collect())
+    Ok(pairs.into_iter().flatten().map(|(name, option)| (plain(&name), plain(&option))).collect())
 }
 
 /// Early versions wrote a variation's state as a flag.
 fn status(doc: Doc<'_>) -> Result<ListingStatus, Refusal> {
     if let Some(Value::Bool(visible)) = doc.get("status") {
-        return Ok(if *visible {
-            ListingStatus::Active
-        } else {
-            ListingStatus::Draft
-        });
+        return Ok(if *visible { ListingStatus::Active } else { ListingStatus::Draft });
     }
     Ok(match doc.text("status")?.as_deref() {
         Some("publish") | None => ListingStatus::Active,
@@ -370,11 +286,9 @@ fn grams(weight: Decimal, unit: WeightUnit, extras: &mut Vec<Extra>) -> Option<u
         WeightUnit::Pound => Decimal::new(45_359_237, 5),
         WeightUnit::Ounce => Decimal::new(28_349_523_125, 9),
     };
-    let grams = weight.checked_mul(factor).map(|grams| {
-        grams
-            .round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
-            .normalize()
-    });
+    let grams = weight
+        .checked_mul(factor)
+        .map(|grams| grams.round_dp_with_strategy(0, rust_decimal::RoundingStrategy::MidpointAwayFromZero).normalize());
     let grams = grams.and_then(|grams| grams.to_string().parse().ok());
     if grams.is_none() {
         extras.push(text_extra("weight", &weight.to_string()));
@@ -385,14 +299,9 @@ fn grams(weight: Decimal, unit: WeightUnit, extras: &mut Vec<Extra>) -> Option<u
 /// Digits of a GTIN whose check digit is right; separators are forgiven.
 pub fn gtin(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    let fits =
-        matches!(digits.len(), 8 | 12 | 13 | 14) && digits.bytes().all(|b| b.is_ascii_digit());
+    let fits = matches!(digits.len(), 8 | 12 | 13 | 14) && digits.bytes().all(|b| b.is_ascii_digit());
     fits.then_some(())?;
-    let weighted = digits
-        .bytes()
-        .rev()
-        .zip([1u32, 3].into_iter().cycle())
-        .map(|(b, weight)| u32::from(b - b'0') * weight);
+    let weighted = digits.bytes().rev().zip([1u32, 3].into_iter().cycle()).map(|(b, weight)| u32::from(b - b'0') * weight);
     (weighted.sum::<u32>() % 10 == 0).then_some(digits)
 }
 
@@ -408,10 +317,6 @@ fn country(text: &str) -> Option<String> {
 
 /// The listing a reference from the host names.
 pub fn referenced(listing: &ListingRef) -> Result<ListingId, String> {
-    ListingId::parse(&listing.external_id).ok_or_else(|| {
-        format!(
-            "\"{}\" is not a listing of this shop; expected PRODUCT or PRODUCT/VARIATION",
-            listing.external_id
-        )
-    })
+    ListingId::parse(&listing.external_id)
+        .ok_or_else(|| format!("\"{}\" is not a listing of this shop; expected PRODUCT or PRODUCT/VARIATION", listing.external_id))
 }

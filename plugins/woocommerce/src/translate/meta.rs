@@ -10,40 +10,12 @@ pub const OUR_SHIPMENT: &str = "_entrepot_shipment_";
 pub const OUR_REFUND: &str = "_entrepot_refund";
 
 /// Where extensions keep the article number of a product, best known first.
-const GTIN_KEYS: [&str; 10] = [
-    "_global_unique_id",
-    "_gtin",
-    "gtin",
-    "_ean",
-    "ean",
-    "_alg_ean",
-    "_wpm_gtin_code",
-    "hwp_product_gtin",
-    "_barcode",
-    "barcode",
-];
-const HS_CODE_KEYS: [&str; 5] = [
-    "_hs_code",
-    "hs_code",
-    "_wc_hs_code",
-    "wf_hs_code",
-    "_harmonized_code",
-];
-const ORIGIN_KEYS: [&str; 4] = [
-    "_country_of_origin",
-    "country_of_origin",
-    "_origin_country",
-    "_wf_country_of_origin",
-];
-const TAX_NUMBER_KEYS: [&str; 7] = [
-    "_billing_vat_number",
-    "_vat_number",
-    "vat_number",
-    "_billing_eu_vat_number",
-    "_billing_vat",
-    "_billing_cnpj",
-    "_billing_cpf",
-];
+const GTIN_KEYS: [&str; 10] =
+    ["_global_unique_id", "_gtin", "gtin", "_ean", "ean", "_alg_ean", "_wpm_gtin_code", "hwp_product_gtin", "_barcode", "barcode"];
+const HS_CODE_KEYS: [&str; 5] = ["_hs_code", "hs_code", "_wc_hs_code", "wf_hs_code", "_harmonized_code"];
+const ORIGIN_KEYS: [&str; 4] = ["_country_of_origin", "country_of_origin", "_origin_country", "_wf_country_of_origin"];
+const TAX_NUMBER_KEYS: [&str; 7] =
+    ["_billing_vat_number", "_vat_number", "vat_number", "_billing_eu_vat_number", "_billing_vat", "_billing_cnpj", "_billing_cpf"];
 const PAYMENT_MODE_KEYS: [&str; 2] = ["_wcpay_mode", "_payment_mode"];
 
 /// The meta data of one document.
@@ -55,16 +27,11 @@ impl<'a> Meta<'a> {
     pub fn of(doc: Doc<'a>) -> Result<Self, Refusal> {
         let items = doc.list("meta_data")?;
         let pair = |item: &'a Value| Some((item.get("key")?.as_str()?, item.get("value")?));
-        Ok(Self {
-            pairs: items.iter().filter_map(pair).collect(),
-        })
+        Ok(Self { pairs: items.iter().filter_map(pair).collect() })
     }
 
     pub fn get(&self, key: &str) -> Option<&'a Value> {
-        self.pairs
-            .iter()
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| *value)
+        self.pairs.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
     }
 
     /// A text or number as text.
@@ -77,9 +44,7 @@ impl<'a> Meta<'a> {
     }
 
     pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        self.pairs
-            .iter()
-            .filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, *value)))
+        self.pairs.iter().filter_map(move |(key, value)| Some((key.strip_prefix(prefix)?, *value)))
     }
 
     fn first(&self, keys: &[&str]) -> Option<String> {
@@ -104,8 +69,7 @@ impl<'a> Meta<'a> {
 
     /// Whether a payment extension marks the order as practice.
     pub fn is_test(&self) -> bool {
-        self.first(&PAYMENT_MODE_KEYS)
-            .is_some_and(|mode| matches!(mode.as_str(), "test" | "sandbox"))
+        self.first(&PAYMENT_MODE_KEYS).is_some_and(|mode| matches!(mode.as_str(), "test" | "sandbox"))
     }
 
     /// Whether a gift-card extension sold a card with this line.
@@ -114,8 +78,6 @@ impl<'a> Meta<'a> {
             let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
             key.to_ascii_lowercase().contains("giftcard")
         };
-        self.pairs
-            .iter()
-            .any(|(key, _)| names_gift_card(key) || key.starts_with("wc_gc_"))
+        self.pairs.iter().any(|(key, _)| names_gift_card(key) || key.starts_with("wc_gc_"))
     }
 }

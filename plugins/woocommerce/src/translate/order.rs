@@ -55,11 +55,7 @@ const NOT_IN_EXTRAS: [&str; 32] = [
 
 /// One order. `refund_documents` are those of `orders/{id}/refunds`; without them the order's own list gives sums but
 /// no quantities.
-pub fn order(
-    document: &Value,
-    refund_documents: Option<&[Value]>,
-    settings: &Settings,
-) -> Result<Order, Refusal> {
+pub fn order(document: &Value, refund_documents: Option<&[Value]>, settings: &Settings) -> Result<Order, Refusal> {
     let doc = Doc::new(document)?;
     let external_id = doc.required_id("id")?;
     let currency = currency(doc)?;
@@ -76,9 +72,7 @@ pub fn order(
     let goods = goods(&channel_status, status, completed_at.as_deref());
     settle(&mut lines, goods, &shipments, &refunds);
 
-    let money = |key: &str| -> Result<Option<Amounts>, Refusal> {
-        Ok(doc.decimal(key)?.map(|d| amounts(d, &currency)))
-    };
+    let money = |key: &str| -> Result<Option<Amounts>, Refusal> { Ok(doc.decimal(key)?.map(|d| amounts(d, &currency))) };
     let total = doc.required_decimal("total")?;
     let created_at = doc.instant("date_created_gmt")?;
     let modified_at = doc.instant("date_modified_gmt")?;
@@ -93,13 +87,8 @@ pub fn order(
         payment: payment(&channel_status, doc, total, refunded)?,
         status,
         test: meta.is_test(),
-        placed_at: created_at
-            .clone()
-            .or_else(|| modified_at.clone())
-            .ok_or_else(|| no_date("date_created_gmt"))?,
-        updated_at: modified_at
-            .or(created_at)
-            .ok_or_else(|| no_date("date_modified_gmt"))?,
+        placed_at: created_at.clone().or_else(|| modified_at.clone()).ok_or_else(|| no_date("date_created_gmt"))?,
+        updated_at: modified_at.or(created_at).ok_or_else(|| no_date("date_modified_gmt"))?,
         cancelled_at: None,
         prices_include_tax: false,
         subtotal: None,
@@ -125,35 +114,18 @@ pub fn order(
 /// ISO 4217, as the order was placed in.
 pub fn currency(doc: Doc<'_>) -> Result<String, Refusal> {
     match doc.text("currency")? {
-        Some(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) => {
-            Ok(code.to_ascii_uppercase())
-        }
-        Some(other) => Err(Refusal::new(
-            "currency",
-            format!("expected an ISO 4217 code, found \"{other}\""),
-        )),
-        None => Err(Refusal::new(
-            "currency",
-            "expected an ISO 4217 code, found none",
-        )),
+        Some(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) => Ok(code.to_ascii_uppercase()),
+        Some(other) => Err(Refusal::new("currency", format!("expected an ISO 4217 code, found \"{other}\""))),
+        None => Err(Refusal::new("currency", "expected an ISO 4217 code, found none")),
     }
 }
 
 pub fn amounts(value: Decimal, currency: &str) -> Amounts {
-    Amounts {
-        shop: Money {
-            amount: value.to_string(),
-            currency: currency.to_owned(),
-        },
-        presented: None,
-    }
+    Amounts { shop: Money { amount: value.to_string(), currency: currency.to_owned() }, presented: None }
 }
 
 fn no_date(path: &str) -> Refusal {
-    Refusal::new(
-        path,
-        "expected a date and time in UTC, found none; the order cannot be put in order of time",
-    )
+    Refusal::new(path, "expected a date and time in UTC, found none; the order cannot be put in order of time")
 }
 
 /// Refunded and trashed orders were shipped if they had been completed, else their goods will never leave. A failed
@@ -178,12 +150,7 @@ fn status(word: &str, was_completed: bool, settings: &Settings) -> OrderStatus {
     }
 }
 
-fn payment(
-    word: &str,
-    doc: Doc<'_>,
-    total: Decimal,
-    refunded: Option<Decimal>,
-) -> Result<PaymentStatus, Refusal> {
+fn payment(word: &str, doc: Doc<'_>, total: Decimal, refunded: Option<Decimal>) -> Result<PaymentStatus, Refusal> {
     let paid = doc.instant("date_paid_gmt")?.is_some();
     Ok(match (word, refunded) {
         ("refunded", _) => PaymentStatus::Refunded,
@@ -191,11 +158,7 @@ fn payment(
         (_, Some(sum)) if !sum.is_zero() => PaymentStatus::PartiallyRefunded,
         ("failed", _) => PaymentStatus::Failed,
         _ if paid => PaymentStatus::Paid,
-        (
-            "pending" | "on-hold" | "processing" | "completed" | "cancelled" | "checkout-draft"
-            | "trash",
-            _,
-        ) => PaymentStatus::Pending,
+        ("pending" | "on-hold" | "processing" | "completed" | "cancelled" | "checkout-draft" | "trash", _) => PaymentStatus::Pending,
         _ => PaymentStatus::Unknown,
     })
 }
@@ -229,9 +192,7 @@ fn goods<'a>(word: &str, status: OrderStatus, completed_at: Option<&'a str>) -> 
 /// Units refunded before the completion stayed; after it they had been shipped.
 fn settle(lines: &mut [Line], goods: Goods<'_>, shipments: &[Shipment], refunds: &[Refund]) {
     let left_after = |refund: &&Refund| match (goods, refund.created_at.as_deref()) {
-        (Goods::Left(Some(left)), Some(refunded)) => {
-            instant::parse(refunded) < instant::parse(left)
-        }
+        (Goods::Left(Some(left)), Some(refunded)) => instant::parse(refunded) < instant::parse(left),
         (Goods::Left(_), _) => false,
         _ => true,
     };
@@ -239,12 +200,9 @@ fn settle(lines: &mut [Line], goods: Goods<'_>, shipments: &[Shipment], refunds:
         let shipped = sum((shipments.iter().flat_map(|shipment| &shipment.lines))
             .filter(|part| part.line == line.external_id)
             .map(|part| part.quantity));
-        let refunded_unshipped = sum((refunds
-            .iter()
-            .filter(left_after)
-            .flat_map(|refund| &refund.lines))
-        .filter(|part| part.line == line.external_id)
-        .map(|part| part.quantity));
+        let refunded_unshipped = sum((refunds.iter().filter(left_after).flat_map(|refund| &refund.lines))
+            .filter(|part| part.line == line.external_id)
+            .map(|part| part.quantity));
         let shipped = shipped.min(line.quantity);
         (line.fulfilled, line.released) = match goods {
             Goods::Untouched => (0, 0),

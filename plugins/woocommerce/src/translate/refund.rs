@@ -12,24 +12,13 @@ use crate::decimal;
 use crate::json::{Doc, Refusal};
 
 const LINE_MARK: &str = "_refunded_item_id";
-const MAPPED: [&str; 9] = [
-    "id",
-    "date_created_gmt",
-    "date_created",
-    "amount",
-    "reason",
-    "line_items",
-    "shipping_lines",
-    "fee_lines",
-    "_links",
-];
+const MAPPED: [&str; 9] =
+    ["id", "date_created_gmt", "date_created", "amount", "reason", "line_items", "shipping_lines", "fee_lines", "_links"];
 
 /// All refunds of one order.
 pub fn refunds(documents: &[Value], order: &Value) -> Result<Vec<Refund>, Refusal> {
     (documents.iter().enumerate())
-        .map(|(at, document)| {
-            refund(document, order).map_err(|refusal| refusal.within(&format!("refunds[{at}]")))
-        })
+        .map(|(at, document)| refund(document, order).map_err(|refusal| refusal.within(&format!("refunds[{at}]"))))
         .collect()
 }
 
@@ -67,25 +56,19 @@ pub fn summaries(order: Doc<'_>, currency: &str) -> Result<Vec<Refund>, Refusal>
 
 /// `None` without refunds.
 pub fn sum(refunds: &[Refund]) -> Option<Decimal> {
-    let values = refunds
-        .iter()
-        .filter_map(|refund| decimal::parse(&refund.amount.shop.amount));
+    let values = refunds.iter().filter_map(|refund| decimal::parse(&refund.amount.shop.amount));
     values.reduce(|sum, value| sum + value)
 }
 
 /// `None` where the line belongs to nothing in the order.
 fn line(item: Doc<'_>, order: Doc<'_>, currency: &str) -> Result<Option<RefundLine>, Refusal> {
     let quantity = item.decimal("quantity")?.unwrap_or_default().abs();
-    let quantity =
-        match decimal::is_whole(quantity).then(|| quantity.normalize().to_string().parse()) {
-            Some(Ok(quantity)) => quantity,
-            _ => {
-                return Err(Refusal::new(
-                    "quantity",
-                    format!("expected a whole number of units, found {quantity}"),
-                ));
-            }
-        };
+    let quantity = match decimal::is_whole(quantity).then(|| quantity.normalize().to_string().parse()) {
+        Some(Ok(quantity)) => quantity,
+        _ => {
+            return Err(Refusal::new("quantity", format!("expected a whole number of units, found {quantity}")));
+        }
+    };
     let line = match Meta::of(item)?.text(LINE_MARK) {
         Some(id) => Some(id),
         None => same_product(item, order)?,
@@ -94,11 +77,7 @@ fn line(item: Doc<'_>, order: Doc<'_>, currency: &str) -> Result<Option<RefundLi
         line,
         quantity,
         restocked: None,
-        amount: item
-            .decimal("total")
-            .ok()
-            .flatten()
-            .map(|total| amounts(total.abs(), currency)),
+        amount: item.decimal("total").ok().flatten().map(|total| amounts(total.abs(), currency)),
     }))
 }
 

@@ -33,22 +33,10 @@ const FEE_MAPPED: [&str; 5] = ["id", "name", "total", "total_tax", "taxes"];
 pub fn lines(order: Doc<'_>, currency: &str) -> Result<Vec<Line>, Refusal> {
     let rates = Rates::of(order)?;
     let mut lines = order.each("line_items", |item| product(item, currency, &rates))?;
-    lines.extend(order.each("shipping_lines", |item| {
-        charge(
-            item,
-            LineKind::Shipping,
-            "method_title",
-            &SHIPPING_MAPPED,
-            currency,
-            &rates,
-        )
-    })?);
+    lines
+        .extend(order.each("shipping_lines", |item| charge(item, LineKind::Shipping, "method_title", &SHIPPING_MAPPED, currency, &rates))?);
     lines.extend(order.each("fee_lines", |item| {
-        let kind = if is_tip(item) {
-            LineKind::Tip
-        } else {
-            LineKind::Fee
-        };
+        let kind = if is_tip(item) { LineKind::Tip } else { LineKind::Fee };
         charge(item, kind, "name", &FEE_MAPPED, currency, &rates)
     })?);
     Ok(lines)
@@ -70,19 +58,14 @@ fn product(item: Doc<'_>, currency: &str, rates: &Rates) -> Result<Line, Refusal
     let before_discount = item.decimal("subtotal")?.unwrap_or(total);
     let unit_price = match item.decimal("price")? {
         Some(price) => price,
-        None => total
-            .checked_div(Decimal::from(quantity))
-            .unwrap_or(total)
-            .normalize(),
+        None => total.checked_div(Decimal::from(quantity)).unwrap_or(total).normalize(),
     };
     Ok(Line {
         external_id: item.required_id("id")?,
         kind,
         listing: listing.map(|id| id.to_string()),
         sku,
-        gtin: item
-            .loose_text("global_unique_id")
-            .and_then(|text| crate::translate::listing::gtin(&text)),
+        gtin: item.loose_text("global_unique_id").and_then(|text| crate::translate::listing::gtin(&text)),
         title: plain(&item.text("name")?.unwrap_or_default()),
         quantity,
         fulfilled: 0,
@@ -96,14 +79,7 @@ fn product(item: Doc<'_>, currency: &str, rates: &Rates) -> Result<Line, Refusal
     })
 }
 
-fn charge(
-    item: Doc<'_>,
-    kind: LineKind,
-    title: &str,
-    mapped: &[&str],
-    currency: &str,
-    rates: &Rates,
-) -> Result<Line, Refusal> {
+fn charge(item: Doc<'_>, kind: LineKind, title: &str, mapped: &[&str], currency: &str, rates: &Rates) -> Result<Line, Refusal> {
     let total = item.decimal("total")?.unwrap_or_default();
     Ok(Line {
         external_id: item.required_id("id")?,
@@ -126,12 +102,7 @@ fn charge(
 
 fn quantity(item: Doc<'_>) -> Result<u32, Refusal> {
     let value = item.required_decimal("quantity")?;
-    let refuse = || {
-        Refusal::new(
-            "quantity",
-            format!("expected a whole number of units from 0, found {value}"),
-        )
-    };
+    let refuse = || Refusal::new("quantity", format!("expected a whole number of units from 0, found {value}"));
     if value.is_sign_negative() && !value.is_zero() || !decimal::is_whole(value) {
         return Err(refuse());
     }
@@ -141,14 +112,9 @@ fn quantity(item: Doc<'_>) -> Result<u32, Refusal> {
 /// Tips are fees with a telling name or mark.
 fn is_tip(item: Doc<'_>) -> bool {
     let name = item.loose_text("name").unwrap_or_default().to_lowercase();
-    let marked = Meta::of(item)
-        .is_ok_and(|meta| meta.get("_wc_order_tip").is_some() || meta.get("_is_tip").is_some());
-    let told = name.split(|c: char| !c.is_alphanumeric()).any(|word| {
-        matches!(
-            word,
-            "tip" | "gratuity" | "trinkgeld" | "pourboire" | "propina"
-        )
-    });
+    let marked = Meta::of(item).is_ok_and(|meta| meta.get("_wc_order_tip").is_some() || meta.get("_is_tip").is_some());
+    let told =
+        name.split(|c: char| !c.is_alphanumeric()).any(|word| matches!(word, "tip" | "gratuity" | "trinkgeld" | "pourboire" | "propina"));
     marked || told
 }
 
@@ -173,8 +139,7 @@ impl Rates {
                 id: line.text("rate_id")?.unwrap_or_default(),
                 title: plain(&line.loose_text("label").unwrap_or_else(|| "Tax".to_owned())),
                 code: line.loose_text("rate_code"),
-                rate: percent
-                    .map(|percent| (percent / Decimal::ONE_HUNDRED).normalize().to_string()),
+                rate: percent.map(|percent| (percent / Decimal::ONE_HUNDRED).normalize().to_string()),
             })
         })?;
         Ok(Self { rates })

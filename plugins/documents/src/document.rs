@@ -1,13 +1,13 @@
 //! Reading documents that others write: every refusal names the field and the value found there.
 //!
-//! WooCommerce and its plugins are loose with types: numbers come as strings, flags as `"yes"`, empty objects as `[]`,
+//! Channels and their extensions are loose with types: numbers come as strings, flags as `"yes"`, empty objects as `[]`,
 //! nothing as `""`, `null`, `0` or a missing key. What has one meaning is accepted; what has none is refused.
 
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::contract::{Extra, Failure, Fault, failure};
 use crate::{decimal, instant};
+use entrepot_sdk::types::{Extra, Failure};
 
 /// Why a document cannot become a canonical record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,36 +18,18 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(path: &str, why: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            why: why.into(),
-        }
+        Self { path: path.to_owned(), why: why.into() }
     }
 
     /// The same refusal seen from the document that contains this one.
     pub fn within(self, outer: &str) -> Self {
-        let path = if self.path.is_empty() {
-            outer.to_owned()
-        } else {
-            format!("{outer}.{}", self.path)
-        };
-        Self {
-            path,
-            why: self.why,
-        }
+        let path = if self.path.is_empty() { outer.to_owned() } else { format!("{outer}.{}", self.path) };
+        Self { path, why: self.why }
     }
 
     pub fn into_failure(self, document: &str) -> Failure {
-        let place = if self.path.is_empty() {
-            document.to_owned()
-        } else {
-            format!("{document}: {}", self.path)
-        };
-        failure(
-            Fault::Invalid,
-            Some("unreadable-document"),
-            format!("{place}: {}", self.why),
-        )
+        let place = if self.path.is_empty() { document.to_owned() } else { format!("{document}: {}", self.path) };
+        Failure::invalid(format!("{place}: {}", self.why)).with_code("unreadable-document")
     }
 }
 
@@ -67,10 +49,7 @@ impl<'a> Doc<'a> {
     pub fn new(value: &'a Value) -> Result<Self, Refusal> {
         match value {
             Value::Object(members) => Ok(Self { members }),
-            other => Err(Refusal::new(
-                "",
-                format!("expected an object, found {}", shown(other)),
-            )),
+            other => Err(Refusal::new("", format!("expected an object, found {}", shown(other)))),
         }
     }
 
@@ -83,9 +62,7 @@ impl<'a> Doc<'a> {
     pub fn text(&self, key: &str) -> Result<Option<String>, Refusal> {
         match self.get(key) {
             None => Ok(None),
-            Some(Value::String(text)) => {
-                Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
-            }
+            Some(Value::String(text)) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(other) => Err(wrong(key, "text", other)),
         }
@@ -99,34 +76,25 @@ impl<'a> Doc<'a> {
     /// An id: digits, where `0`, `"0"` and `""` mean that there is none.
     pub fn id(&self, key: &str) -> Result<Option<String>, Refusal> {
         match self.text(key)? {
-            Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
-                Ok(Some(text).filter(|text| text.bytes().any(|b| b != b'0')))
-            }
-            Some(text) => Err(Refusal::new(
-                key,
-                format!("expected an id (digits), found \"{text}\""),
-            )),
+            Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(text).filter(|text| text.bytes().any(|b| b != b'0'))),
+            Some(text) => Err(Refusal::new(key, format!("expected an id (digits), found \"{text}\""))),
             None => Ok(None),
         }
     }
 
     pub fn required_id(&self, key: &str) -> Result<String, Refusal> {
-        self.id(key)?
-            .ok_or_else(|| Refusal::new(key, "expected an id, found none"))
+        self.id(key)?.ok_or_else(|| Refusal::new(key, "expected an id, found none"))
     }
 
     pub fn decimal(&self, key: &str) -> Result<Option<Decimal>, Refusal> {
         match self.text(key)? {
             None => Ok(None),
-            Some(text) => decimal::parse(&text)
-                .map(Some)
-                .ok_or_else(|| Refusal::new(key, format!("expected an amount, found \"{text}\""))),
+            Some(text) => decimal::parse(&text).map(Some).ok_or_else(|| Refusal::new(key, format!("expected an amount, found \"{text}\""))),
         }
     }
 
     pub fn required_decimal(&self, key: &str) -> Result<Decimal, Refusal> {
-        self.decimal(key)?
-            .ok_or_else(|| Refusal::new(key, "expected an amount, found none"))
+        self.decimal(key)?.ok_or_else(|| Refusal::new(key, "expected an amount, found none"))
     }
 
     /// A flag in any of the forms in use; absent and `""` are `None`.
@@ -155,18 +123,10 @@ impl<'a> Doc<'a> {
     }
 
     /// Each object of an array through `read`, refusals carrying their place.
-    pub fn each<T>(
-        &self,
-        key: &str,
-        read: impl Fn(Doc<'a>) -> Result<T, Refusal>,
-    ) -> Result<Vec<T>, Refusal> {
+    pub fn each<T>(&self, key: &str, read: impl Fn(Doc<'a>) -> Result<T, Refusal>) -> Result<Vec<T>, Refusal> {
         let place = |at: usize| format!("{key}[{at}]");
         (self.list(key)?.iter().enumerate())
-            .map(|(at, item)| {
-                Doc::new(item)
-                    .and_then(&read)
-                    .map_err(|refusal| refusal.within(&place(at)))
-            })
+            .map(|(at, item)| Doc::new(item).and_then(&read).map_err(|refusal| refusal.within(&place(at))))
             .collect()
     }
 
@@ -186,12 +146,9 @@ impl<'a> Doc<'a> {
         match self.text(key)? {
             None => Ok(None),
             Some(text) if text.starts_with("0000-00-00") => Ok(None),
-            Some(text) => instant::canonical(&text).map(Some).ok_or_else(|| {
-                Refusal::new(
-                    key,
-                    format!("expected a date and time in UTC, found \"{text}\""),
-                )
-            }),
+            Some(text) => instant::canonical(&text)
+                .map(Some)
+                .ok_or_else(|| Refusal::new(key, format!("expected a date and time in UTC, found \"{text}\""))),
         }
     }
 
@@ -199,10 +156,7 @@ impl<'a> Doc<'a> {
     pub fn rest(&self, skip: &[&str]) -> Vec<Extra> {
         (self.members.iter())
             .filter(|(key, value)| !skip.contains(&key.as_str()) && !says_nothing(value))
-            .map(|(key, value)| Extra {
-                key: key.clone(),
-                json: value.to_string(),
-            })
+            .map(|(key, value)| Extra { key: key.clone(), json: value.to_string() })
             .collect()
     }
 }
@@ -233,8 +187,5 @@ fn shown(value: &Value) -> String {
 
 /// An extra whose value is a text.
 pub fn text_extra(key: &str, text: &str) -> Extra {
-    Extra {
-        key: key.to_owned(),
-        json: Value::from(text).to_string(),
-    }
+    Extra { key: key.to_owned(), json: Value::from(text).to_string() }
 }

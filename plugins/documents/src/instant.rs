@@ -20,12 +20,7 @@ pub fn format(seconds: i64) -> String {
     let days = seconds.div_euclid(86_400);
     let in_day = seconds.rem_euclid(86_400);
     let (year, month, day) = civil(days);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        in_day / 3600,
-        in_day / 60 % 60,
-        in_day % 60
-    )
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", in_day / 3600, in_day / 60 % 60, in_day % 60)
 }
 
 /// The same instant in canonical form.
@@ -45,9 +40,7 @@ pub fn parse_http(text: &str) -> Option<i64> {
     Some(days(year, i64::try_from(month).ok()? + 1, day)? * 86_400 + time)
 }
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 fn parse_date(text: &str) -> Option<i64> {
     let mut parts = text.split('-');
@@ -60,11 +53,7 @@ fn parse_date(text: &str) -> Option<i64> {
 
 fn parse_time(text: &str) -> Option<i64> {
     let whole = match text.split_once('.') {
-        Some((whole, fraction))
-            if !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            whole
-        }
+        Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit()) => whole,
         Some(_) => return None,
         None => text,
     };
@@ -121,11 +110,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let in_year = in_era - (365 * year_in_era + year_in_era / 4 - year_in_era / 100);
     let from_march = (5 * in_year + 2) / 153;
     let day = in_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     (era * 400 + year_in_era + i64::from(month <= 2), month, day)
 }
 
@@ -143,26 +128,11 @@ mod tests {
 
     #[test]
     fn zones_fractions_and_missing_zones_are_read_as_utc_instants() {
-        assert_eq!(
-            canonical("2017-03-22T19:28:02"),
-            Some("2017-03-22T19:28:02Z".into())
-        );
-        assert_eq!(
-            canonical("2017-03-22 19:28:02.999"),
-            Some("2017-03-22T19:28:02Z".into())
-        );
-        assert_eq!(
-            canonical("2017-03-22T19:28:02+02:00"),
-            Some("2017-03-22T17:28:02Z".into())
-        );
-        assert_eq!(
-            canonical("2017-03-22T19:28:02-0330"),
-            Some("2017-03-22T22:58:02Z".into())
-        );
-        assert_eq!(
-            parse_http("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(784_111_777)
-        );
+        assert_eq!(canonical("2017-03-22T19:28:02"), Some("2017-03-22T19:28:02Z".into()));
+        assert_eq!(canonical("2017-03-22 19:28:02.999"), Some("2017-03-22T19:28:02Z".into()));
+        assert_eq!(canonical("2017-03-22T19:28:02+02:00"), Some("2017-03-22T17:28:02Z".into()));
+        assert_eq!(canonical("2017-03-22T19:28:02-0330"), Some("2017-03-22T22:58:02Z".into()));
+        assert_eq!(parse_http("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
     }
 
     #[test]

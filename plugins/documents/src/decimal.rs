@@ -7,9 +7,7 @@ pub use rust_decimal::Decimal;
 /// Reads a plain or exponent-form decimal. `None` for anything that is not exactly one number.
 pub fn parse(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    Decimal::from_str_exact(text)
-        .ok()
-        .or_else(|| exponent_form(text))
+    Decimal::from_str_exact(text).ok().or_else(|| exponent_form(text))
 }
 
 /// Exponents appear where the shop's language prints a float (`1.0E-5`, `1e2`).

@@ -1,0 +1,95 @@
+//! What the shop offers: every product variant.
+
+use serde_json::{Value, json};
+
+use super::{Shop, complete, list, next_page, text};
+use crate::contract::{Failure, Listing, ListingPage};
+use crate::gid;
+use crate::requests;
+use crate::translate;
+
+/// (variants, locations of each), from the usual to the smallest.
+const SIZES: [(u32, u32); 6] = [(100, 5), (50, 5), (25, 5), (10, 5), (5, 5), (2, 2)];
+/// Locations of one variant read at a time after the first.
+const LEVELS: u32 = 50;
+
+pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<ListingPage, Failure> {
+    let (after, start) = match cursor {
+        Some(cursor) => parse(cursor)?,
+        None => (None, 0),
+    };
+    let currency = currency(shop)?;
+    let (answer, size) =
+        shop.ask_sized(&SIZES, start, |(first, levels)| requests::variants_page(first.min(limit.max(1)), after.as_deref(), levels))?;
+    let next = answer.data.get("productVariants").and_then(next_page);
+    let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &currency)?;
+    let cursor = json!({ "v": 1, "after": next, "size": size }).to_string();
+    Ok(ListingPage { listings, more: next.is_some(), cursor })
+}
+
+fn parse(cursor: &str) -> Result<(Option<String>, usize), Failure> {
+    let value: Option<Value> = serde_json::from_str(cursor).ok();
+    let value = value.filter(|value| value.get("v").and_then(Value::as_u64) == Some(1));
+    let value = value.ok_or_else(|| {
+        Failure::invalid(format!("\"{cursor}\" is not a cursor of this connector; start without one.")).with_code("cursor")
+    })?;
+    let size = value.get("size").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    Ok((text(&value, &["after"]).map(str::to_owned), size))
+}
+
+/// These listings as they are now; absent ones are left out.
+pub fn listings_by_ids(shop: &Shop<'_>, ids: &[String]) -> Result<Vec<Listing>, Failure> {
+    let currency = currency(shop)?;
+    let valid: Vec<&str> = ids.iter().map(String::as_str).filter(|id| gid::is("ProductVariant", id)).collect();
+    let documents = by_ids(shop, &valid, requests::variants_by_ids)?;
+    translated(shop, &documents, &currency)
+}
+
+/// The nodes of these ids, in as many queries as the shop makes necessary.
+pub(super) fn by_ids(shop: &Shop<'_>, ids: &[&str], query: impl Fn(&[&str], u32) -> requests::Query) -> Result<Vec<Value>, Failure> {
+    let mut documents = Vec::new();
+    let (mut rest, mut size) = (ids, 0);
+    while !rest.is_empty() {
+        let chunk = |first: u32| rest.get(..rest.len().min(first as usize)).unwrap_or(rest);
+        let (answer, at) = shop.ask_sized(&SIZES, size, |(first, levels)| query(chunk(first), levels))?;
+        size = at;
+        // What no longer exists, or is no variant, comes back as null or empty.
+        documents.extend(list(&answer.data, &["nodes"]).iter().filter(|node| text(node, &["id"]).is_some()).cloned());
+        let taken = chunk(SIZES.get(at).map_or(1, |(first, _)| *first)).len();
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    Ok(documents)
+}
+
+/// A document that cannot be read is left out with a word in the log: it must not stop the others.
+fn translated(shop: &Shop<'_>, documents: &[Value], currency: &str) -> Result<Vec<Listing>, Failure> {
+    let mut listings = Vec::new();
+    for document in documents {
+        let mut document = document.clone();
+        complete_levels(shop, &mut document)?;
+        match translate::listing(&document, currency) {
+            Ok(listing) => listings.push(listing),
+            Err(refusal) => {
+                let id = text(&document, &["id"]).unwrap_or("a variant").to_owned();
+                shop.hub.warn(&refusal.into_failure(&id).message);
+            }
+        }
+    }
+    Ok(listings)
+}
+
+/// Reads the locations that did not fit into the first page.
+pub(super) fn complete_levels(shop: &Shop<'_>, document: &mut Value) -> Result<(), Failure> {
+    let Some(item) = document.get_mut("inventoryItem") else { return Ok(()) };
+    let id = text(item, &["id"]).unwrap_or_default().to_owned();
+    complete(item, "inventoryLevels", |after| {
+        let answer = shop.ask(&requests::item_levels(&id, after, LEVELS))?;
+        Ok(answer.data.get("inventoryItem").and_then(|item| item.get("inventoryLevels")).cloned().unwrap_or(Value::Null))
+    })
+}
+
+pub(super) fn currency(shop: &Shop<'_>) -> Result<String, Failure> {
+    let answer = shop.ask(&requests::currency())?;
+    let currency = text(&answer.data, &["shop", "currencyCode"]).map(str::to_owned);
+    currency.ok_or_else(|| Failure::remote("The shop does not tell its currency."))
+}

@@ -1,0 +1,112 @@
+//! Prices to the shop, product by product, and back for comparison.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Shop, concerns_connection, list, text};
+use crate::answer;
+use crate::contract::{Failure, ListingRef, Money, Outcome, PriceChange, PriceReading};
+use crate::decimal;
+use crate::gid;
+use crate::requests;
+
+/// Variants read or written in one query.
+const MANY: usize = 100;
+
+pub fn push_prices(shop: &Shop<'_>, changes: &[PriceChange]) -> Result<Vec<Outcome>, Failure> {
+    let ids: Vec<&str> = changes.iter().map(|change| change.listing.external_id.as_str()).collect();
+    let (currency, variants) = variants(shop, &ids)?;
+    let mut outcomes = Vec::new();
+    let mut products: BTreeMap<String, Vec<&PriceChange>> = BTreeMap::new();
+    for change in changes {
+        match product_of(change, &currency, &variants) {
+            Ok(product) => products.entry(product).or_default().push(change),
+            Err(failure) => outcomes.push(Outcome::failed(&change.key, failure)),
+        }
+    }
+    for (product, changes) in &products {
+        for chunk in changes.chunks(MANY) {
+            match update(shop, product, chunk) {
+                Ok(done) => outcomes.extend(done),
+                Err(failure) if concerns_connection(&failure) && outcomes.is_empty() => return Err(failure),
+                Err(failure) => outcomes.extend(chunk.iter().map(|change| Outcome::failed(&change.key, failure.clone()))),
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+fn update(shop: &Shop<'_>, product: &str, changes: &[&PriceChange]) -> Result<Vec<Outcome>, Failure> {
+    let answer = shop.ask(&requests::update_prices(product, changes))?;
+    let (_, errors) = answer::payload(&answer.data, "productVariantsBulkUpdate", "userErrors")?;
+    let whole = errors.iter().find(|error| error.index().is_none());
+    Ok((changes.iter().enumerate())
+        .map(|(at, change)| match errors.iter().find(|error| error.index() == Some(at)).or(whole) {
+            None => Outcome::done(&change.key, ""),
+            Some(error) => {
+                let failure = Failure::invalid(error.message.clone());
+                let missing = error.code.as_deref().is_some_and(|code| code.ends_with("DOES_NOT_EXIST"));
+                let failure = if missing { Failure::missing(error.message.clone()) } else { failure };
+                Outcome::failed(&change.key, failure.with_code(error.code.clone().unwrap_or_else(|| "user-error".to_owned())))
+            }
+        })
+        .collect())
+}
+
+fn product_of(change: &PriceChange, currency: &str, variants: &[Value]) -> Result<String, Failure> {
+    if let Some(list) = &change.price_list {
+        return Err(no_price_lists(list));
+    }
+    for money in [Some(&change.price), change.compare_at.as_ref()].into_iter().flatten() {
+        if money.currency != currency {
+            return Err(
+                Failure::invalid(format!("The price is in {}, the shop sells in {currency}.", money.currency)).with_code("currency")
+            );
+        }
+        if !decimal::parse(&money.amount).is_some_and(|amount| !amount.is_sign_negative()) {
+            return Err(Failure::invalid(format!("\"{}\" is not a price.", money.amount)));
+        }
+    }
+    let id = &change.listing.external_id;
+    let variant = variants.iter().find(|variant| text(variant, &["id"]) == Some(id.as_str()));
+    let product = variant.and_then(|variant| text(variant, &["product", "id"]));
+    product.map(str::to_owned).ok_or_else(|| Failure::missing(format!("The shop has no variant {id}.")))
+}
+
+pub fn read_prices(shop: &Shop<'_>, listings: &[ListingRef], price_list: Option<&str>) -> Result<Vec<PriceReading>, Failure> {
+    if let Some(list) = price_list {
+        return Err(no_price_lists(list));
+    }
+    let ids: Vec<&str> = listings.iter().map(|listing| listing.external_id.as_str()).collect();
+    let (currency, variants) = variants(shop, &ids)?;
+    let money =
+        |variant: &Value, key: &str| text(variant, &[key]).map(|amount| Money { amount: amount.to_owned(), currency: currency.clone() });
+    Ok((variants.iter())
+        .map(|variant| PriceReading {
+            listing: text(variant, &["id"]).unwrap_or_default().to_owned(),
+            price: money(variant, "price"),
+            compare_at: money(variant, "compareAtPrice"),
+        })
+        .collect())
+}
+
+/// The shop's currency and the prices and products of these variants; absent ones are left out.
+fn variants(shop: &Shop<'_>, ids: &[&str]) -> Result<(String, Vec<Value>), Failure> {
+    let valid: Vec<&str> = ids.iter().copied().filter(|id| gid::is("ProductVariant", id)).collect();
+    let mut currency = String::new();
+    let mut variants = Vec::new();
+    for chunk in valid.chunks(MANY) {
+        let answer = shop.ask(&requests::prices_by_ids(chunk))?;
+        currency = text(&answer.data, &["shop", "currencyCode"]).unwrap_or_default().to_owned();
+        variants.extend(list(&answer.data, &["nodes"]).iter().filter(|node| text(node, &["id"]).is_some()).cloned());
+    }
+    if currency.is_empty() {
+        currency = super::listings::currency(shop)?;
+    }
+    Ok((currency, variants))
+}
+
+fn no_price_lists(list: &str) -> Failure {
+    Failure::unsupported(format!("This connector writes base prices; it does not write the price list \"{list}\"."))
+}
