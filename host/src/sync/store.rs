@@ -340,7 +340,7 @@ pub async fn plan(conn: &mut impl Sql, tenant: &Tenant, id: &PlanId) -> Result<O
             args![tenant, id],
         )
         .await?;
-    Ok(row.map(|row| Ok::<_, Error>((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).transpose()?)
+    row.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).transpose()
 }
 
 pub async fn accept_plan(tx: &mut WriteTx, ctx: &Ctx, id: &PlanId) -> Result<()> {
