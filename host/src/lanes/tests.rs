@@ -132,6 +132,19 @@ fn a_reason_of_any_length_is_kept_short() {
     assert_eq!(end.reason.unwrap().chars().count(), 1_001);
 }
 
+#[test]
+fn busy_flows_are_topped_up_by_several_lanes_at_once_and_an_idle_one_never_waits() {
+    let flows = |names: &[&str]| names.iter().map(|name| (LaneKind::Inbound, format!("inbound/{name}"))).collect::<Vec<_>>();
+    let running = |loads: &[(&str, usize)]| loads.iter().map(|(name, n)| (format!("inbound/{name}"), *n)).collect::<HashMap<_, _>>();
+    let cap = |_| Cap { total: 64, per_connection: 32 };
+    let given = |names: &[&str], loads: &[(&str, usize)]| share_slots(&flows(names), &running(loads), cap, 0).iter().map(|(_, n)| n).sum::<usize>();
+    assert_eq!(given(&["a"], &[("a", 29)]), 0);
+    assert_eq!(given(&["a"], &[("a", 28)]), 4);
+    assert_eq!(given(&["a", "b"], &[("a", 29), ("b", 31)]), 4, "together they are enough");
+    assert_eq!(given(&["a", "b"], &[("a", 32), ("c", 31)]), 1, "the last place, for a connection that has none");
+    assert_eq!(given(&["a"], &[("a", 32)]), 0);
+}
+
 proptest::proptest! {
     #[test]
     fn a_back_off_grows_is_never_shorter_than_asked_and_only_ever_longer_by_jitter(failures in 1i64..100, asked in proptest::option::of(0i64..3_600_000), jitter: u64) {
@@ -153,14 +166,17 @@ proptest::proptest! {
         let mut running = HashMap::new();
         for (n, (kind, busy)) in flows.iter().enumerate() {
             let flow = format!("{}/c{n}", kinds[*kind]);
-            running.insert(flow.clone(), (*busy).min(each));
+            if *busy > 0 {
+                running.insert(flow.clone(), (*busy).min(each));
+            }
             due.push((kinds[*kind], flow));
         }
         let given: HashMap<String, usize> = share_slots(&due, &running, |_| Cap { total, per_connection: each }, turn).into_iter().collect();
         for kind in kinds {
             let of_kind: Vec<&String> = due.iter().filter(|(k, _)| *k == kind).map(|(_, f)| f).collect();
-            let load = |flow: &String| running[flow] + given.get(flow).copied().unwrap_or(0);
-            let before: usize = of_kind.iter().map(|flow| running[*flow]).sum();
+            let busy = |flow: &String| running.get(flow).copied().unwrap_or(0);
+            let load = |flow: &String| busy(flow) + given.get(flow).copied().unwrap_or(0);
+            let before: usize = of_kind.iter().map(|flow| busy(flow)).sum();
             let after: usize = of_kind.iter().map(|flow| load(flow)).sum();
             proptest::prop_assert!(after <= total.max(before));
             proptest::prop_assert!(of_kind.iter().all(|flow| load(flow) <= each));
