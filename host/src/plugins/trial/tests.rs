@@ -31,7 +31,7 @@ impl Generator<'_> {
     /// Types with a name become definitions; `use`d names lead to the type itself.
     fn named(&mut self, id: TypeId) -> Json {
         let ty = &self.resolve.types[id];
-        let (TypeDefKind::Type(_), _) | (_, None) = (&ty.kind, &ty.name) else {
+        let ((TypeDefKind::Type(_), _) | (_, None)) = (&ty.kind, &ty.name) else {
             let name = ty.name.clone().unwrap();
             if !self.definitions.contains_key(&name) {
                 self.definitions.insert(name.clone(), Json::Null);
