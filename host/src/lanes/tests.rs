@@ -461,6 +461,56 @@ crate::on_both! {
         task.await.unwrap();
     }
 
+    async fn a_commit_of_one_process_wakes_another_on_the_same_database(db: TestDb) {
+        let Some(elsewhere) = db.another_process().await else { return };
+        let runs = Arc::new(AtomicUsize::new(0));
+        let handlers = Handlers::new().with(LaneKind::Push, ending(&runs, || Ok(())));
+        let wake = wake::connect(&elsewhere, &db.ctx()).await.unwrap();
+        let runner = Runner::new(elsewhere, db.ctx(), handlers, Limits::default());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio::spawn(runner.run(wake, async move { let _ = stopped.await; }));
+        let _teller = wake::connect(&db.store, &db.ctx()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        for n in 1..=3 {
+            wish(&db, &push_lane(n as u64), db.clock.now_ms()).await;
+            eventually("the other process hears of it", async || runs.load(Ordering::SeqCst) == n).await;
+        }
+        stop.send(()).unwrap();
+        task.await.unwrap();
+    }
+
+    async fn a_process_that_slept_through_its_lease_stores_nothing_when_it_wakes(db: TestDb) {
+        struct Sleeper(crate::store::Store, Arc<Semaphore>, Arc<AtomicUsize>);
+        impl Handler for Sleeper {
+            fn run<'a>(&'a self, ctx: &'a Ctx, claim: &'a Claim) -> BoxFuture<'a, Ending> {
+                Box::pin(async move {
+                    self.2.fetch_add(1, Ordering::SeqCst);
+                    self.1.acquire().await.map(drop).map_err(|_| HandlerError::failed("closed"))?;
+                    let (ctx, claim) = (ctx.clone(), claim.clone());
+                    let stored: Result<(), Error> = self.0.write(move |tx| Box::pin(async move {
+                        fence(tx, &claim).await?;
+                        make_due(tx, &ctx, &push_lane(9), ctx.now_ms()).await?;
+                        finish(tx, &ctx, &claim, Outcome::Done).await
+                    })).await;
+                    Ok(stored?)
+                })
+            }
+        }
+        let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        wish(&db, &order_lane("7"), db.clock.now_ms()).await;
+        // `run_until_idle` renews nothing, as a stopped process would not.
+        let mut asleep = runner(&db, Handlers::new().with(LaneKind::Inbound, Sleeper(db.store.clone(), gate.clone(), started.clone())));
+        let task = tokio::spawn(async move { asleep.run_until_idle().await });
+        eventually("it holds the lane", async || started.load(Ordering::SeqCst) == 1).await;
+        db.clock.advance(LEASE_MS);
+        let runs = Arc::new(AtomicUsize::new(0));
+        runner(&db, Handlers::new().with(LaneKind::Inbound, ending(&runs, || Ok(())))).run_until_idle().await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 1, "the other process did the work");
+        gate.add_permits(10);
+        task.await.unwrap().unwrap();
+        assert!(lanes(&db).await.is_empty(), "the sleeper's writes were refused");
+    }
+
     async fn a_long_run_keeps_its_lease_and_a_stopping_runner_gives_its_lanes_back(db: TestDb) {
         let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let handler = {
