@@ -10,15 +10,22 @@
 //! Several listings of one connection may lead to one variant; each then shows its own part. Quantities are whole pieces;
 //! shares are in 1/10000 and round down. Callers make the outbound lanes of changed listings due in the same transaction.
 
+mod create;
 mod error;
+mod linking;
+mod matching;
 mod model;
 mod store;
 
 use std::collections::BTreeMap;
 
+pub use create::{Missing, create_missing};
 pub use error::Error;
+pub use linking::{Applied, LinkProposal, apply_links, link_matching, propose_links, shared_variants};
+pub use matching::{Candidate, Verdict};
 pub use model::{ChannelListing, Details, Filter, Link, Listing, Publication, Refused, Seen, SeenLevel, Status, Tracking, published};
 
+use crate::catalog;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Page, PageRequest};
@@ -90,7 +97,7 @@ pub async fn levels(conn: &mut impl Sql, tenant: &Tenant, ids: &[ListingId]) -> 
 
 /// Links by hand. Also takes back [`ignore`].
 pub async fn link(tx: &mut WriteTx, ctx: &Ctx, id: &ListingId, variant: &VariantId) -> Result<Listing, Error> {
-    if !store::variant_exists(tx, ctx, variant).await? {
+    if catalog::find(tx, &ctx.tenant, variant).await?.is_none() {
         return Err(Error::UnknownVariant { variant: variant.clone() });
     }
     set_link(tx, ctx, id, Some(variant), Link::Linked, Some(&format!("by {}", ctx.actor))).await

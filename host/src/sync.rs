@@ -14,6 +14,7 @@ pub mod intake;
 pub mod listings;
 pub mod poll;
 pub mod push;
+pub mod setup;
 mod store;
 pub mod subscriptions;
 pub mod writeback;
@@ -29,6 +30,7 @@ pub use store::{Drift, Refused, Unsent};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;
+use crate::lanes::schedule::Run;
 use crate::lanes::{Handlers, LaneKey, LaneKind};
 use crate::secrets::Vault;
 use crate::store::{Sql, Store};
@@ -71,19 +73,19 @@ impl Sync {
 
 /// The lane on which a connection's orders are read.
 pub fn poll_lane(connection: &ConnectionId) -> LaneKey {
-    LaneKey::new(LaneKind::Poll, connection, "orders-in")
+    Run::OrdersIn.lane(connection)
+}
+
+pub fn listings_lane(connection: &ConnectionId) -> LaneKey {
+    Run::ListingsIn.lane(connection)
+}
+
+pub fn subscriptions_lane(connection: &ConnectionId) -> LaneKey {
+    Run::Webhooks.lane(connection)
 }
 
 pub fn push_lane(connection: &ConnectionId) -> LaneKey {
     LaneKey::new(LaneKind::Push, connection, push::STOCK)
-}
-
-pub fn listings_lane(connection: &ConnectionId) -> LaneKey {
-    LaneKey::new(LaneKind::Listings, connection, "listings-in")
-}
-
-pub fn subscriptions_lane(connection: &ConnectionId) -> LaneKey {
-    LaneKey::new(LaneKind::Webhooks, connection, "ensure")
 }
 
 pub fn writeback_lane(connection: &ConnectionId) -> LaneKey {

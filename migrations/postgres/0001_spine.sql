@@ -139,6 +139,7 @@ CREATE TABLE listing (
 CREATE UNIQUE INDEX listing_external ON listing (tenant, connection, external_id);
 CREATE INDEX listing_variant ON listing (tenant, variant);
 CREATE INDEX listing_link ON listing (tenant, connection, link, id);
+CREATE INDEX listing_parent ON listing (tenant, connection, parent);
 
 -- What the channel held when it was last read, per location of the channel ('' where it has none).
 CREATE TABLE listing_level (

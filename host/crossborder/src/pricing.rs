@@ -1,6 +1,10 @@
 //! Price list arithmetic: base price to channel price, charm endings, the floor under fees and tax, the band
 //! that keeps a daily fixing from repricing everything, and the lowest price of the last 30 days.
 
+mod list;
+
+pub use list::{Asked, Entry, pick};
+
 use jiff::Span;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};

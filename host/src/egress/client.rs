@@ -50,6 +50,7 @@ impl Clients {
             made.clear();
         }
         let filtered = Filtered { inner: Arc::clone(&self.resolver), private: key.private };
+        #[allow(clippy::disallowed_methods)] // the one place that makes clients
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
             .dns_resolver(Dial(Arc::new(filtered)))

@@ -62,6 +62,11 @@ impl Run {
     }
 }
 
+/// Writes the merchant's row: the name on the pages and the zone in which schedules are read.
+pub async fn introduce_tenant(tx: &mut WriteTx, ctx: &Ctx, name: &str, zone: &str) -> Result<(), crate::store::Error> {
+    store::put_tenant(tx, ctx, name, zone).await
+}
+
 /// Creates or replaces the schedule of a connection's run. It fires for the first time after now.
 pub async fn set(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, run: Run, expression: &str, enabled: bool) -> Result<(), Error> {
     let cron = Cron::parse(expression)?;

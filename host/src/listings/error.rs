@@ -11,5 +11,7 @@ pub enum Error {
     #[error(transparent)]
     Cursor(#[from] crate::page::BadCursor),
     #[error(transparent)]
+    Catalog(#[from] crate::catalog::Error),
+    #[error(transparent)]
     Store(#[from] crate::store::Error),
 }

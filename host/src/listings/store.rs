@@ -223,10 +223,67 @@ pub async fn levels(conn: &mut impl Sql, tenant: &Tenant, ids: &[ListingId]) -> 
     Ok(found)
 }
 
-/// The foreign key that the schema leaves out, so that a link never leads nowhere.
-pub async fn variant_exists(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId) -> Result<bool, Error> {
-    let row = tx.fetch_optional("SELECT 1 FROM variant WHERE tenant = $1 AND id = $2", args![&ctx.tenant, variant]).await?;
-    Ok(row.is_some())
+/// As [`set_link`], but only of a listing that is still parked: somebody may have decided meanwhile.
+pub async fn settle_parked(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    id: &ListingId,
+    variant: Option<&VariantId>,
+    link: Link,
+    reason: &str,
+) -> Result<bool, Error> {
+    let rows = tx
+        .execute(
+            "UPDATE listing SET variant = $3, link = $4, link_reason = $5 WHERE tenant = $1 AND id = $2 AND link IN ('unmatched', 'ambiguous')",
+            args![&ctx.tenant, id, variant, link.as_str(), reason],
+        )
+        .await?;
+    Ok(rows == 1)
+}
+
+/// A variant per parent product of the channel, of those with a linked listing.
+pub async fn linked_sibling(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    parents: &[&str],
+) -> Result<BTreeMap<String, VariantId>, Error> {
+    let mut found = BTreeMap::new();
+    for chunk in parents.chunks(CHUNK) {
+        let n = chunk.len();
+        let mut values: Vec<Value> = chunk.iter().map(|parent| Value::from(*parent)).collect();
+        values.extend_from_slice(args![tenant, connection]);
+        let sql = format!(
+            "SELECT parent, MIN(variant) FROM listing WHERE parent IN {} AND tenant = ${} AND connection = ${} AND variant IS NOT NULL GROUP BY parent",
+            placeholders(1, n),
+            n + 1,
+            n + 2
+        );
+        for row in conn.fetch_built(sql, &values).await? {
+            found.insert(row.get(0)?, row.get(1)?);
+        }
+    }
+    Ok(found)
+}
+
+pub async fn shared_variants(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+) -> Result<BTreeMap<VariantId, Vec<String>>, Error> {
+    let rows = conn
+        .fetch_all(
+            "SELECT variant, external_id FROM listing WHERE tenant = $1 AND connection = $2 AND variant IN \
+             (SELECT variant FROM listing WHERE tenant = $1 AND connection = $2 AND variant IS NOT NULL GROUP BY variant HAVING COUNT(*) > 1) \
+             ORDER BY variant, external_id",
+            args![tenant, connection],
+        )
+        .await?;
+    let mut found: BTreeMap<VariantId, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(found)
 }
 
 pub async fn set_link(

@@ -174,3 +174,164 @@ on_both! {
         assert!(levels(&mut conn, &ctx.tenant, &[id]).await.unwrap().is_empty());
     }
 }
+
+async fn variant(db: &TestDb, sku: &'static str, gtin: Option<&'static str>) -> VariantId {
+    let ctx = db.ctx();
+    write(db, move |tx| {
+        Box::pin(async move {
+            let product = catalog::create_product(tx, &ctx, "Kettle").await?;
+            let gtin = gtin.map(|text| catalog::Gtin::parse(text).unwrap());
+            let facts = catalog::Facts { gtin, ..catalog::Facts::of(catalog::Sku::parse(sku).unwrap()) };
+            Ok(catalog::create_variant(tx, &ctx, &product.id, facts).await?.id)
+        })
+    })
+    .await
+    .unwrap()
+}
+
+fn offer(external_id: &str, sku: &str, gtin: &str) -> ChannelListing {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    ChannelListing { sku: some(sku), gtin: some(gtin), parent: None, ..seen(external_id) }
+}
+
+async fn proposals(db: &TestDb, connection: &ConnectionId) -> BTreeMap<String, LinkProposal> {
+    let mut conn = db.store.read().await.unwrap();
+    let page = propose_links(&mut conn, &db.ctx().tenant, connection, &PageRequest::first(100)).await.unwrap();
+    page.items.into_iter().map(|proposal| (proposal.external_id.clone(), proposal)).collect()
+}
+
+const EAN_A: &str = "4006381333931";
+const EAN_B: &str = "96385074";
+
+on_both! {
+    async fn a_listing_is_matched_by_gtin_then_sku_then_sku_without_case_and_blanks(db: TestDb) {
+        let connection = ConnectionId::new(&db.ctx().ids);
+        let (a, b, c) = (variant(&db, "A-1", Some(EAN_A)).await, variant(&db, "B 2", None).await, variant(&db, "C", Some(EAN_B)).await);
+        show(&db, &connection, vec![
+            offer("gtin", "", "04006381333931"),
+            offer("both", "A-1", EAN_A),
+            offer("sku", "B 2", ""),
+            offer("loose", "b2", "4006381333932"),
+            offer("none", "Z", ""),
+            offer("bare", "", ""),
+            offer("torn", "C", EAN_A),
+            offer("other-gtin", "C", "036000291452"),
+        ]).await;
+        let found = proposals(&db, &connection).await;
+        let verdict = |id: &str| found[id].verdict.clone();
+        assert_eq!((verdict("gtin"), verdict("both")), (Verdict::Link(a.clone()), Verdict::Link(a.clone())));
+        assert_eq!((verdict("sku"), verdict("loose")), (Verdict::Link(b.clone()), Verdict::Link(b)));
+        assert_eq!((verdict("none"), verdict("bare")), (Verdict::NoMatch, Verdict::NoMatch));
+        assert!(found["none"].why.contains("`Z`") && found["bare"].why.contains("neither"));
+        // The number says one variant and the name another, or the bar codes differ: nobody but a person can tell.
+        assert_eq!(verdict("torn"), Verdict::Ambiguous);
+        assert_eq!(found["torn"].candidates.iter().map(|c| c.variant.clone()).collect::<Vec<_>>(), [a, c]);
+        assert_eq!(verdict("other-gtin"), Verdict::Ambiguous);
+        assert!(found["other-gtin"].why.contains(EAN_B), "{}", found["other-gtin"].why);
+        // Two listings of one shop may be one variant, and it is said.
+        assert_eq!((found["gtin"].shares_with.clone(), found["sku"].shares_with.clone()), (vec!["both".to_owned()], vec!["loose".to_owned()]));
+    }
+
+    async fn two_variants_that_match_are_ambiguous_unless_the_sku_decides(db: TestDb) {
+        let connection = ConnectionId::new(&db.ctx().ids);
+        let first = variant(&db, "A-1", Some(EAN_A)).await;
+        variant(&db, "A-2", Some(EAN_A)).await;
+        variant(&db, "x 1", None).await;
+        variant(&db, "X1", None).await;
+        show(&db, &connection, vec![offer("gtin", "", EAN_A), offer("decided", "A-1", EAN_A), offer("loose", "x1", ""), offer("exact", "X1", "")]).await;
+        let found = proposals(&db, &connection).await;
+        assert_eq!((found["gtin"].verdict.clone(), found["gtin"].candidates.len()), (Verdict::Ambiguous, 2));
+        assert_eq!(found["decided"].verdict, Verdict::Link(first));
+        assert_eq!((found["loose"].verdict.clone(), found["loose"].candidates.len()), (Verdict::Ambiguous, 2));
+        assert!(matches!(found["exact"].verdict, Verdict::Link(_)));
+    }
+
+    async fn applying_links_and_parks_and_leaves_a_persons_decision_alone(db: TestDb) {
+        let ctx = db.ctx();
+        let connection = ConnectionId::new(&ctx.ids);
+        let (a, b) = (variant(&db, "A", None).await, variant(&db, "B", None).await);
+        let ids = show(&db, &connection, vec![offer("1", "A", ""), offer("2", "A", ""), offer("3", "none", "")]).await.ids;
+        let planned: Vec<LinkProposal> = proposals(&db, &connection).await.into_values().collect();
+        let (c, second, other) = (ctx.clone(), ids["2"].clone(), b.clone());
+        let applied = write(&db, move |tx| Box::pin(async move {
+            link(tx, &c, &second, &other).await?;
+            apply_links(tx, &c, &planned).await
+        })).await.unwrap();
+        assert_eq!((applied.linked, applied.parked, applied.skipped), (vec![(ids["1"].clone(), a.clone())], 1, 1));
+        let mut conn = db.store.read().await.unwrap();
+        let all = find_external(&mut conn, &ctx.tenant, &connection, &["1", "2", "3"]).await.unwrap();
+        assert_eq!((all["1"].variant.clone(), all["2"].variant.clone(), all["3"].variant.clone()), (Some(a.clone()), Some(b.clone()), None));
+        assert_eq!(all["1"].link_reason.as_deref(), Some("same SKU `A`"));
+        assert_eq!((all["3"].link, all["3"].link_reason.as_deref()), (Link::Unmatched, Some("no variant has SKU `none`")));
+        let at = listings_of_variants(&mut conn, &ctx.tenant, &[a, b.clone()]).await.unwrap();
+        assert_eq!(at.iter().map(|l| l.external_id.as_str()).collect::<Vec<_>>().len(), 2);
+        drop(conn);
+        let (c, ids) = (ctx.clone(), ids.clone());
+        write(&db, move |tx| Box::pin(async move {
+            link(tx, &c, &ids["1"], &b).await?;
+            assert!(matches!(link(tx, &c, &ids["3"], &VariantId::new(&c.ids)).await, Err(Error::UnknownVariant { .. })));
+            assert_eq!(shared_variants(tx, &c.tenant, &connection).await?, BTreeMap::from([(b, vec!["1".to_owned(), "2".into()])]));
+            assert_eq!(unlink(tx, &c, &ids["1"]).await?.link, Link::Unmatched);
+            Ok(())
+        })).await.unwrap();
+    }
+
+    async fn missing_products_are_made_family_by_family(db: TestDb) {
+        let ctx = db.ctx();
+        let connection = ConnectionId::new(&ctx.ids);
+        variant(&db, "KNOWN", None).await;
+        let of = |external: &str, parent: Option<&str>, sku: &str, title: &str, colour: &str| ChannelListing {
+            parent: parent.map(str::to_owned),
+            title: title.into(),
+            options: if colour.is_empty() { Vec::new() } else { vec![("Colour".into(), colour.into())] },
+            ..offer(external, sku, "")
+        };
+        let ids = show(&db, &connection, vec![
+            of("1", Some("10"), "S-R", "Shirt - Red", "Red"),
+            of("2", Some("10"), "S-B", "Shirt - Blue", "Blue"),
+            ChannelListing { gtin: Some("123".into()), hs_code: Some("x".into()), origin: Some("zz".into()), weight_g: Some(0), ..of("3", None, "MUG", "Mug", "") },
+            of("4", None, "", "No number", ""),
+            of("5", None, "known", "Known", ""),
+            of("6", None, "MUG", "Mug, second offer", ""),
+            of("7", None, "mug", "Mug, third offer", ""),
+        ]).await.ids;
+        let (c, shop, all) = (ctx.clone(), connection.clone(), ids.values().cloned().collect::<Vec<_>>());
+        let made = write(&db, move |tx| Box::pin(async move { create_missing(tx, &c, &shop, &all).await })).await.unwrap();
+        assert_eq!((made.created.len(), made.products.len(), made.refused.len()), (4, 2, 3), "{made:?}");
+        let why = |id: &str| made.refused.iter().find(|(listing, _)| *listing == ids[id]).unwrap().1.clone();
+        assert!(why("4").contains("no SKU") && why("5").contains("link it instead") && why("7").contains("case and blanks"), "{made:?}");
+        let mut conn = db.store.read().await.unwrap();
+        let variants = catalog::find_by_skus(&mut conn, &ctx.tenant, &["S-R", "S-B", "MUG"]).await.unwrap();
+        assert_eq!((variants["S-R"].product_title.as_str(), variants["S-R"].facts.title.as_str()), ("Shirt", "Red"));
+        assert_eq!(variants["S-R"].product, variants["S-B"].product);
+        assert_eq!((variants["MUG"].facts.weight_g, variants["MUG"].facts.origin.clone(), variants["S-R"].facts.weight_g), (None, None, Some(900)));
+        drop(conn);
+        // A sibling that appears later joins the product.
+        let later = show(&db, &connection, vec![of("8", Some("10"), "S-G", "Shirt - Green", "Green")]).await.ids["8"].clone();
+        let (c, shop) = (ctx.clone(), connection.clone());
+        let made = write(&db, move |tx| Box::pin(async move { create_missing(tx, &c, &shop, &[later]).await })).await.unwrap();
+        assert_eq!((made.created.len(), made.products.len()), (1, 0));
+        let mut conn = db.store.read().await.unwrap();
+        assert_eq!(catalog::of_product(&mut conn, &ctx.tenant, &variants["S-R"].product).await.unwrap().len(), 3);
+    }
+
+    async fn matching_goes_page_by_page_through_a_connection(db: TestDb) {
+        let ctx = db.ctx();
+        let connection = ConnectionId::new(&ctx.ids);
+        let a = variant(&db, "A", None).await;
+        show(&db, &connection, (0..7).map(|n| offer(&n.to_string(), if n % 2 == 0 { "A" } else { "none" }, "")).collect()).await;
+        let mut request = PageRequest::first(2);
+        let mut linked = 0;
+        loop {
+            let (c, shop, asked) = (ctx.clone(), connection.clone(), request.clone());
+            let (applied, next) = write(&db, move |tx| Box::pin(async move { link_matching(tx, &c, &shop, &asked).await })).await.unwrap();
+            assert!(applied.linked.iter().all(|(_, variant)| *variant == a));
+            linked += applied.linked.len();
+            let Some(cursor) = next else { break };
+            request.cursor = Some(cursor);
+        }
+        assert_eq!(linked, 4);
+        let mut conn = db.store.read().await.unwrap();
+        assert_eq!(count_links(&mut conn, &ctx.tenant, &connection).await.unwrap(), BTreeMap::from([(Link::Linked, 4), (Link::Unmatched, 3)]));
+    }
+}

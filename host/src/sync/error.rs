@@ -30,6 +30,8 @@ pub enum Error {
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),
     #[error(transparent)]
+    Schedule(#[from] crate::lanes::schedule::Error),
+    #[error(transparent)]
     Plugin(#[from] crate::plugins::registry::Error),
     #[error("a stored document cannot be read")]
     Document(#[from] serde_json::Error),

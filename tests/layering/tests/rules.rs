@@ -78,7 +78,7 @@ const FLOAT_ROOMS: &[&str] = &["admin", "cli", "demo", "insight", "telemetry"];
 /// Which room's SQL may name a table.
 const TABLES: &[(&str, &[&str])] = &[
     ("store", &["schema_migration"]),
-    ("access", &["tenant", "access_key"]),
+    ("access", &["access_key", "session"]),
     ("config", &["setting"]),
     ("secrets", &["data_key", "secret", "setting"]),
     ("connections", &["connection"]),
@@ -90,7 +90,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("orders", &["person", "orders", "order_line", "order_event"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
-    ("lanes", &["lane", "schedule", "schedule_fire", "bucket"]),
+    ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];
@@ -104,7 +104,6 @@ const READS: &[(&str, &[&str], &str)] = &[
     ),
     ("fulfilment", &["orders"], "a shipment is told to the channel by the order's id there"),
     ("listings", &["variant"], "a link to a variant that does not exist is refused in the same statement"),
-    ("lanes", &["tenant"], "a schedule fires in the merchant's time zone"),
     ("stock", &["location"], "an allocation asks our places in their order"),
 ];
 

@@ -159,7 +159,7 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         date,
         ccy: currency.code(),
         max_rate_age_days: None,
-        given_rate: input.optional_decimal("fx_rate")?.map(Exact::from_decimal),
+        given_rate: None,
         buyer: Some(input.named("buyer")?.unwrap_or(Buyer::Consumer)),
         channel: Some(input.named("channel")?.unwrap_or(Channel::OwnStore)),
         ship_from: input.optional_text("ship_from")?,
@@ -181,6 +181,7 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         consignment_cif: Some(goods.add(extras)?),
         conversions: Default::default(),
     };
+    let facts = SaleFacts { given_rate: given_rate(&facts, zone, input)?, ..facts };
     let rule = match decide(&facts, zone) {
         Decision::Rule(rule) => rule,
         Decision::Missing(what) => {
@@ -214,6 +215,28 @@ fn import_scheme(context: &Context, input: Input<'_>) -> Result<Value, Refusal> 
         answer["tax_minor"] = json!(taxable.mul_rounded(rate, RoundingMode::HalfUp)?.minor());
     }
     Ok(answer)
+}
+
+/// The rate given with the question as units of the threshold's currency per unit of the sale's. It may be
+/// written either way round: the published cross rate, where there is one, tells which way was meant.
+fn given_rate(facts: &SaleFacts<'_>, zone: &str, input: Input<'_>) -> Result<Option<Exact>, Refusal> {
+    let Some(rate) = input.optional_decimal("fx_rate")?.map(Exact::from_decimal) else {
+        return Ok(None);
+    };
+    let measured = facts.rules.rules(zone, facts.date).find_map(|r| r.measure.as_ref());
+    let Some((_, ccy)) = measured else {
+        return Ok(Some(rate));
+    };
+    let inverse = Exact::ONE.div(rate)?;
+    let Ok(published) = facts.in_currency(Exact::ONE, ccy) else {
+        return Ok(Some(rate));
+    };
+    // How far off a rate is, as a ratio of at least one.
+    let off = |candidate: Exact| -> Result<Exact, Refusal> {
+        let ratio = candidate.div(published)?;
+        Ok(if ratio.compare(Exact::ONE)?.is_lt() { Exact::ONE.div(ratio)? } else { ratio })
+    };
+    Ok(Some(if off(inverse)?.compare(off(rate)?)?.is_lt() { inverse } else { rate }))
 }
 
 fn per_item(context: &Context, input: Input<'_>) -> Result<Value, Refusal> {

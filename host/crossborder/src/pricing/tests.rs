@@ -86,6 +86,23 @@ fn the_lowest_price_of_30_days_counts_prices_in_force_not_only_changes() {
     assert_eq!(lowest(date(2025, 12, 1)), None);
 }
 
+#[test]
+fn the_most_specific_entry_of_the_day_answers() {
+    let entries: Vec<Entry> = serde_json::from_str(
+        r#"[{"adjustment":"0.01"},{"channel":"shop","adjustment":"0.02"},{"channel":"shop","country":"FR","adjustment":"0.03"},
+        {"variant":"A","adjustment":"0.04","valid_from":"2026-05-01","valid_to":"2026-06-01"},{"group":"trade","adjustment":"-0.1"}]"#,
+    )
+    .unwrap();
+    let asked = |variant, country, group| Asked { variant, channel: "shop", country, group };
+    let picked = |asked: Asked<'_>, day| pick(&entries, &asked, day).unwrap().adjustment.to_string();
+    assert_eq!(picked(asked("B", None, None), date(2026, 1, 1)), "0.02");
+    assert_eq!(picked(asked("B", Some("FR"), None), date(2026, 1, 1)), "0.03");
+    assert_eq!(picked(asked("B", Some("FR"), Some("trade")), date(2026, 1, 1)), "-0.1");
+    assert_eq!(picked(asked("A", Some("FR"), None), date(2026, 5, 31)), "0.04");
+    assert_eq!(picked(asked("A", Some("FR"), None), date(2026, 6, 1)), "0.03");
+    assert!(pick(&[], &asked("A", None, None), date(2026, 6, 1)).is_none());
+}
+
 proptest! {
     #[test]
     fn the_floor_pays_its_costs_and_a_cent_less_does_not(

@@ -1,15 +1,16 @@
-//! The answer: amounts, who collects, and the reasons.
+//! The answer: amounts, who collects, and the reasons. It reads back from its own JSON, so an order can keep it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, Decimal, Money};
 use crate::rules::Citation;
 
 /// Amounts in the currency of the sale. `None` = not known; the reasons are in [`Quote::missing`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
     /// Without tax.
     pub goods: Money,
@@ -28,7 +29,7 @@ pub struct Amounts {
 }
 
 /// One tax as applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedRate {
     pub tax: String,
     pub jurisdiction: String,
@@ -41,7 +42,7 @@ pub struct AppliedRate {
 }
 
 /// The tax of one line: to keep on an order beside what the channel charged. The lines add up to the tax.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineTax {
     pub sku: Option<String>,
     /// Goods of the line and its share of shipping and insurance, without tax.
@@ -49,23 +50,23 @@ pub struct LineTax {
     pub tax: Money,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactUsed {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub value: String,
 }
 
 /// One rule or row that had a say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceStep {
     pub citation: Arc<Citation>,
     pub why: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub facts: Vec<FactUsed>,
 }
 
 /// An exchange rate that decided something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateUsed {
     pub from: String,
     pub to: String,
@@ -75,7 +76,7 @@ pub struct RateUsed {
     pub source: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub date: Date,
     pub currency: Currency,
@@ -98,7 +99,7 @@ pub struct Quote {
     pub verified: bool,
     pub rule_set_version: String,
     pub rules_last_checked: Date,
-    pub notice: &'static str,
+    pub notice: Cow<'static, str>,
 }
 
 impl Quote {

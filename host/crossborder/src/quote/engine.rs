@@ -240,7 +240,10 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn step(&mut self, citation: &Arc<Citation>, why: String) {
-        self.trace.push(TraceStep { citation: Arc::clone(citation), why, facts: Vec::new() });
+        let said = |s: &TraceStep| Arc::ptr_eq(&s.citation, citation) && s.why == why;
+        if !self.trace.iter().any(said) {
+            self.trace.push(TraceStep { citation: Arc::clone(citation), why, facts: Vec::new() });
+        }
     }
 
     pub(super) fn goods_total(&self) -> Result<Money, MoneyError> {
@@ -301,14 +304,15 @@ impl<'a> Run<'a> {
         for condition in &rule.when {
             condition.mentions(&mut asked, &mut amounts);
         }
-        let mut facts: Vec<FactUsed> = asked.iter().map(|fact| FactUsed { name: fact.name(), value: self.facts.shown(*fact) }).collect();
+        let mut facts: Vec<FactUsed> =
+            asked.iter().map(|fact| FactUsed { name: fact.name().into(), value: self.facts.shown(*fact) }).collect();
         for (amount, limit) in &amounts {
             let ccy = match limit {
                 Limit::Fixed { ccy, .. } => Some(ccy.as_str()),
                 Limit::Program { program, .. } => self.rules.program(program, self.input.date).ok().map(|p| p.ccy.as_str()),
             };
             if let Some(value) = ccy.and_then(|ccy| self.facts.shown_amount(*amount, ccy)) {
-                facts.push(FactUsed { name: amount.name(), value });
+                facts.push(FactUsed { name: amount.name().into(), value });
             }
         }
         if asked.contains(&Fact::Kinds) && self.input.lines.iter().any(|l| l.kind.is_none()) {
@@ -427,7 +431,7 @@ impl<'a> Run<'a> {
             verified,
             rule_set_version: self.rules.version().to_owned(),
             rules_last_checked: self.rules.last_checked(),
-            notice: NOT_ADVICE,
+            notice: NOT_ADVICE.into(),
         })
     }
 }

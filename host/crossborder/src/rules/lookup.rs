@@ -172,7 +172,7 @@ impl RuleSet {
 
     pub fn dangerous_goods(&self, un: &str, packing: &str) -> Option<&DangerousGoods> {
         let mut rows = self.all.dangerous_goods.iter();
-        rows.find(|r| r.un == un && r.packing.iter().any(|p| p == packing))
+        rows.find(|r| r.un == un && packing.split('/').all(|wanted| r.packing.iter().any(|p| p == wanted)))
     }
 
     pub fn restrictions(&self, jurisdiction: &str, date: Date) -> impl Iterator<Item = &Restriction> {

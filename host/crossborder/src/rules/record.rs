@@ -101,7 +101,7 @@ impl Known {
 }
 
 /// What an answer shows about a row it used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citation {
     /// Rule id, or file and key of a table row.
     pub rule: String,
@@ -110,7 +110,7 @@ pub struct Citation {
     pub verification: Verification,
     pub sources: Vec<String>,
     /// The legal text or article, where known.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub legal: String,
 }
 

@@ -3,7 +3,7 @@
 use super::Run;
 use super::cron::Fire;
 use crate::args;
-use crate::ctx::Tenant;
+use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;
 use crate::store::{Error, Row, Sql, WriteTx};
 
@@ -25,6 +25,16 @@ pub struct Entry {
 
 /// When the earliest schedule fires, as a scalar for the runner's look at what is due.
 pub const NEXT_AT_SQL: &str = "(SELECT MIN(next_at) FROM schedule WHERE enabled = 1)";
+
+pub async fn put_tenant(tx: &mut WriteTx, ctx: &Ctx, name: &str, zone: &str) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO tenant (tenant, name, zone, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (tenant) DO UPDATE SET name = excluded.name, zone = excluded.zone",
+        args![&ctx.tenant, name, zone, ctx.now_ms()],
+    )
+    .await?;
+    Ok(())
+}
 
 pub async fn zone_of(conn: &mut impl Sql, tenant: &Tenant) -> Result<String, Error> {
     let row = conn.fetch_optional("SELECT zone FROM tenant WHERE tenant = $1", args![tenant]).await?;

@@ -1,0 +1,181 @@
+//! Puts the hub together: every service once. The only module that may use all others.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::api::webhooks::Doors;
+use crate::clock::Clock;
+use crate::config::{Config, Database};
+use crate::ctx::{Ctx, Tenant};
+use crate::egress::{self, BucketStore, Egress, MemoryBuckets, SystemResolver};
+use crate::id::{Entropy, Ids};
+use crate::inbox::Inbox;
+use crate::lanes::buckets::SharedBuckets;
+use crate::lanes::{self, Runner};
+use crate::plugins::Engine;
+use crate::plugins::compile::Compiler;
+use crate::plugins::registry::Registry;
+use crate::secrets::{MasterKey, Vault};
+use crate::store::{Dialect, Location, Store};
+use crate::sync::{Connectors, Parts, Sync};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error(transparent)]
+    MasterKey(#[from] crate::secrets::MasterKeyError),
+    #[error(transparent)]
+    Secrets(#[from] crate::secrets::Error),
+    #[error(transparent)]
+    Sandbox(#[from] crate::plugins::CallError),
+    #[error(transparent)]
+    Compiler(#[from] crate::plugins::compile::Error),
+    #[error(transparent)]
+    Plugin(#[from] crate::plugins::registry::Error),
+    #[error(transparent)]
+    Tls(#[from] egress::TlsError),
+    #[error("cannot listen on {address}: {source}; hint: choose another with --set server.listen=ADDRESS:PORT")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
+    #[error("the folder {path} cannot be used: {source}")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("this program cannot find itself: {0}")]
+    Program(std::io::Error),
+}
+
+/// What differs between the product, a test and the demo.
+pub struct Options {
+    pub database: Location,
+    /// Caches of this machine.
+    pub data_folder: PathBuf,
+    pub master: MasterKey,
+    pub former: Vec<MasterKey>,
+    pub public_url: Option<String>,
+    pub clock: Clock,
+    pub entropy: Entropy,
+    pub egress: egress::Limits,
+    pub extra_ca: Option<PathBuf>,
+    /// The program that compiles connectors when it is started as a child: this one.
+    pub compiler: PathBuf,
+    pub zone: String,
+    pub name: String,
+}
+
+impl Options {
+    /// What the configuration says, with the machine's clock and randomness.
+    pub fn of(config: &Config) -> Result<Self, Error> {
+        let entropy = Entropy::system();
+        let folder = |source| Error::Folder { path: config.data_folder.clone(), source };
+        std::fs::create_dir_all(&config.data_folder).map_err(folder)?;
+        let master = match &config.secrets.master_key {
+            Some(text) => MasterKey::from_text(text.expose(), "the environment")?,
+            None => MasterKey::load_or_create(&config.secrets.master_key_file, &entropy)?.0,
+        };
+        let former = config.secrets.former_master_key_files.iter().map(|path| MasterKey::load(path)).collect::<Result<_, _>>()?;
+        let (database, clock) = match &config.database {
+            Database::File(path) => (Location::File(path.clone()), Clock::system()),
+            // Several processes share this database, so they share its time.
+            Database::Postgres(url) => (Location::Postgres(url.clone()), Clock::following()),
+        };
+        Ok(Self {
+            database,
+            data_folder: config.data_folder.clone(),
+            master,
+            former,
+            public_url: config.server.public_url.as_ref().map(|url| url.as_str().to_owned()),
+            clock,
+            entropy,
+            egress: egress::Limits {
+                connect: config.egress.connect,
+                first_byte: config.egress.first_byte,
+                between_bytes: config.egress.between_bytes,
+                total: config.egress.total,
+                request_bytes: config.egress.request_bytes,
+                response_bytes: config.egress.response_bytes,
+                ..egress::Limits::default()
+            },
+            extra_ca: config.egress.extra_ca_file.clone(),
+            compiler: std::env::current_exe().map_err(Error::Program)?,
+            zone: config.tenant.zone.clone(),
+            name: config.tenant.name.clone(),
+        })
+    }
+}
+
+/// The hub, opened. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub ctx: Ctx,
+    pub vault: Vault,
+    pub inbox: Inbox,
+    pub sync: Sync,
+    pub doors: Arc<Doors>,
+}
+
+impl App {
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let store = Store::open(&options.database, &options.clock).await?;
+        let ids = Ids::new(options.clock.clone(), options.entropy.clone());
+        let ctx = Ctx { tenant: Tenant::main(), clock: options.clock.clone(), ids, actor: "hub".into() };
+        let vault = Vault::new(options.master, options.former, options.entropy.clone());
+        vault.check(&store).await?;
+        introduce(&store, &ctx, &options.name, &options.zone).await?;
+        let engine = Engine::new()?;
+        let cache = options.data_folder.join("compiled");
+        let compiler = Compiler::new(&engine, &cache, vault.master(), options.compiler, options.entropy)?;
+        let registry = Arc::new(Registry::new(engine, compiler));
+        let mut conn = store.read().await?;
+        for (name, loaded) in registry.load_all(&mut conn, &ctx.tenant).await? {
+            if let Err(error) = loaded {
+                tracing::error!(connector = name, error = %crate::store::chain(&error), "a connector could not be loaded");
+            }
+        }
+        drop(conn);
+        let tls = egress::tls_config(options.extra_ca.as_deref())?;
+        let buckets: Arc<dyn BucketStore> = match store.dialect() {
+            // One process owns a file; several may share a server.
+            Dialect::Sqlite => Arc::new(MemoryBuckets::default()),
+            Dialect::Postgres => Arc::new(SharedBuckets::new(store.clone())),
+        };
+        let egress = Egress::new(options.clock, Arc::new(SystemResolver), buckets, tls, options.egress);
+        let connectors = Connectors { registry, egress };
+        let sync = Sync::new(Parts { store: store.clone(), vault: vault.clone(), connectors, public_url: options.public_url });
+        let inbox = Inbox::open(store.clone(), ctx.clone(), vault.clone());
+        let doors = Arc::new(Doors::new(sync.clone(), inbox.clone(), ctx.clone()));
+        Ok(Self { store, ctx, vault, inbox, sync, doors })
+    }
+
+    /// Works off what is due; see [`Runner`].
+    pub fn runner(&self) -> Runner {
+        Runner::new(self.store.clone(), self.ctx.clone(), self.sync.handlers(), lanes::Limits::default())
+    }
+
+    /// Serves and works until `stop` resolves.
+    pub async fn run(&self, listener: tokio::net::TcpListener, router: axum::Router, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        let (ended, mut end) = tokio::sync::watch::channel(false);
+        let mut end2 = end.clone();
+        tokio::spawn(async move {
+            stop.await;
+            let _ = ended.send(true);
+        });
+        let wake = lanes::wake::connect(&self.store, &self.ctx).await?;
+        let runner = self.runner();
+        let work = tokio::spawn(async move { runner.run(wake, async move { drop(end.wait_for(|done| *done).await) }).await });
+        let served = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
+            .with_graceful_shutdown(async move { drop(end2.wait_for(|done| *done).await) })
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the server stopped");
+        }
+        let _ = work.await;
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// The merchant's row, kept in step with the configuration.
+async fn introduce(store: &Store, ctx: &Ctx, name: &str, zone: &str) -> Result<(), crate::store::Error> {
+    let (ctx, name, zone) = (ctx.clone(), name.to_owned(), zone.to_owned());
+    store.write(move |tx| Box::pin(async move { lanes::schedule::introduce_tenant(tx, &ctx, &name, &zone).await })).await
+}

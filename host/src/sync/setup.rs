@@ -1,0 +1,121 @@
+//! Taking a connection into service: settings, secrets, grants, schedules, first reads; and out again.
+
+use std::collections::BTreeMap;
+
+use super::{Error, Sync, inbound, poll};
+use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
+use crate::ctx::Ctx;
+use crate::lanes::{self, schedule};
+use crate::listings;
+use crate::locations;
+use crate::plugins::wire;
+use crate::secrets::Secret;
+
+/// What the merchant gives.
+pub struct Setup {
+    pub new: NewConnection,
+    /// By the names of the manifest.
+    pub secrets: BTreeMap<String, Secret>,
+    /// Origins that an operator allows by hand, private addresses among them.
+    pub grants: Vec<Origin>,
+}
+
+/// Random bytes of a secret that the hub makes itself; text, because some channels keep it as text.
+const MADE_SECRET_BYTES: usize = 32;
+
+/// Adds a connection that observes. Nothing is called here: [`check`] tries it.
+pub async fn add(sync: &Sync, ctx: &Ctx, setup: Setup) -> Result<Connection, Error> {
+    let plugin = sync.connectors.registry.get(&ctx.tenant, &setup.new.plugin)?;
+    let manifest = plugin.manifest().clone();
+    let mut secrets = setup.secrets;
+    if let Some(unknown) = secrets.keys().find(|name| !manifest.secrets.iter().any(|slot| slot.name == **name)) {
+        let known: Vec<&str> = manifest.secrets.iter().map(|slot| slot.name.as_str()).collect();
+        return Err(Error::refused(format!("`{unknown}` is not a secret of {}", manifest.title), format!("its secrets are {}", known.join(", "))));
+    }
+    for slot in &manifest.secrets {
+        if slot.generate && !secrets.contains_key(&slot.name) {
+            secrets.insert(slot.name.clone(), made_secret(ctx));
+        }
+        if !slot.generate && !slot.optional && !secrets.contains_key(&slot.name) {
+            return Err(Error::refused(format!("the secret `{}` ({}) is missing", slot.name, slot.title), "give it with --secret NAME=VALUE or --secret NAME=@FILE"));
+        }
+    }
+    let (sync2, ctx) = (sync.clone(), ctx.clone());
+    sync.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let mut connection = connections::add(tx, &ctx, &setup.new, &manifest.settings).await?;
+                for origin in &setup.grants {
+                    connection = connections::grant(tx, &ctx, &connection.id, origin).await?;
+                }
+                for (name, value) in &secrets {
+                    sync2.vault.put(tx, &ctx, connection.id.as_str(), name, value).await?;
+                }
+                for wanted in &manifest.schedules {
+                    if let Some(run) = schedule::Run::parse(wanted.run.as_str()) {
+                        schedule::set(tx, &ctx, &connection.id, run, &wanted.cron, true).await?;
+                    }
+                }
+                lanes::make_due_many(tx, &ctx, &inbound::first_lanes(&connection), ctx.now_ms()).await?;
+                Ok(connection)
+            })
+        })
+        .await
+}
+
+fn made_secret(ctx: &Ctx) -> Secret {
+    let mut bytes = [0u8; MADE_SECRET_BYTES];
+    ctx.ids.entropy().fill(&mut bytes);
+    Secret::from_text(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+/// Does the credential work, and whose is it? The answer is stored with the connection.
+pub async fn check(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<wire::Account, Error> {
+    let session = sync.connectors.session(sync, ctx, connection).await?;
+    let account = match session.caller.check(session.context(1, "")).await {
+        Ok(account) => account,
+        Err(error) => {
+            let error = Error::from(error);
+            poll::note_health(sync, ctx, connection, Some(&error)).await?;
+            return Err(error);
+        }
+    };
+    poll::note_health(sync, ctx, connection, None).await?;
+    let stored = serde_json::json!({
+        "external_id": account.external_id,
+        "name": account.name,
+        "currency": account.currency,
+        "country": account.country,
+        "time_zone": account.time_zone,
+        "scopes": account.scopes,
+    });
+    let (ctx, id) = (ctx.clone(), connection.id.clone());
+    sync.store
+        .write(move |tx| {
+            Box::pin(async move {
+                connections::record_account(tx, &ctx, &id, &stored).await?;
+                Ok::<_, Error>(())
+            })
+        })
+        .await?;
+    Ok(account)
+}
+
+/// Takes a connection out of service: its secrets, listings, schedules and lanes go, its orders and the ledger stay.
+pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool) -> Result<OpenWork, Error> {
+    let (vault, ctx, id) = (sync.vault.clone(), ctx.clone(), connection.id.clone());
+    sync.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let left = connections::remove(tx, &ctx, &id, force).await?;
+                vault.forget(tx, &ctx, id.as_str()).await?;
+                listings::forget_connection(tx, &ctx, &id).await?;
+                locations::forget_connection(tx, &ctx, &id).await?;
+                schedule::remove_connection(tx, &ctx, &id).await?;
+                lanes::remove_connection(tx, &ctx, &id).await?;
+                crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;
+                Ok(left)
+            })
+        })
+        .await
+}

@@ -1,0 +1,10 @@
+//! The sandbox against a connector that misbehaves on request, packed by our own packer and compiled by our own child.
+
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod calls;
+mod compiled;
+mod packed;
+mod registry;
+mod rig;
