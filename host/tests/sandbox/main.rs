@@ -6,5 +6,6 @@ mod bench;
 mod calls;
 mod compiled;
 mod packed;
+mod profile;
 mod registry;
 mod rig;
