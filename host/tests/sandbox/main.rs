@@ -4,6 +4,7 @@
 
 mod bench;
 mod calls;
+mod carrier;
 mod compiled;
 mod packed;
 mod profile;
