@@ -70,6 +70,13 @@ impl Shop {
         }
     }
 
+    pub fn settings(&self) -> serde_json::Value {
+        match self {
+            Self::Woo(shop) => serde_json::json!({ "origin": shop.origin(), "currency": "EUR" }),
+            Self::Shopify(shop) => serde_json::json!({ "origin": shop.origin() }),
+        }
+    }
+
     /// By the names of the connector's manifest.
     pub fn secrets(&self) -> Vec<(&'static str, String)> {
         match self {

@@ -100,7 +100,7 @@ impl Stage {
         let new = NewConnection {
             plugin: shop.connector().into(),
             name: shop.name().into(),
-            settings: serde_json::json!({ "origin": shop.origin() }),
+            settings: shop.settings(),
             since_at: None,
         };
         let secrets = shop.secrets().into_iter().map(|(name, value)| (name.to_owned(), Secret::from_text(&value))).collect();
