@@ -4,7 +4,9 @@
 
 mod bench;
 mod calls;
+mod carrier;
 mod compiled;
 mod packed;
+mod profile;
 mod registry;
 mod rig;

@@ -36,6 +36,11 @@ pub fn hello() -> &'static Package {
     built(&BUILT, "examples/hello-connector")
 }
 
+pub fn carrier() -> &'static Package {
+    static BUILT: OnceLock<Package> = OnceLock::new();
+    built(&BUILT, "tests/plugins/carrier")
+}
+
 pub fn bytes(package: &Package) -> Vec<u8> {
     std::fs::read(&package.path).unwrap()
 }

@@ -158,6 +158,7 @@ async fn the_bucket_is_shown_emptied_by_throttling_and_filled_by_the_clock() {
     assert!(body.get("data").is_none());
     hand.advance_ms(1200);
     assert!(app.try_run(query, json!({})).await.unwrap().1.get("errors").is_none());
+    shop.drain_bucket(200);
     let seen = "query($id: ID!) { product(id: $id) { variants(first: 250) { nodes { inventoryItem { id tracked } } } } }";
     let (_, body) = app.try_run(seen, json!({ "id": "gid://shopify/Product/1" })).await.unwrap();
     let cost = &body["extensions"]["cost"];
