@@ -86,9 +86,10 @@ async fn units_refunded_before_they_left_are_no_longer_held() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn units_refunded_after_they_left_come_back_only_if_they_were_restocked() {
+async fn units_refunded_after_they_left_come_back_only_if_the_shop_says_they_were_restocked() {
     let mut hub = on_sqlite().await;
-    for kind in BOTH {
+    // WooCommerce's documents do not say whether refunded goods are on the shelf again, so there nothing comes back by itself.
+    for (kind, back) in [(Kind::Woo, 0), (Kind::Shopify, 1)] {
         let shop = hub.shop(kind);
         let (before, _) = hub.books("MUG").await;
         let order = shop.sell("MUG", 2).unwrap();
@@ -96,12 +97,13 @@ async fn units_refunded_after_they_left_come_back_only_if_they_were_restocked() 
         hub.clock.advance(1_000);
         shop.ship(order, "JJD0002");
         hub.pass(5_000).await;
+        assert_eq!(hub.books("MUG").await, (before - 2, 0), "{kind:?}: two left");
         shop.refund(order, &[("MUG", 1)], true);
         hub.pass(10_000).await;
-        assert_eq!(hub.books("MUG").await, (before - 1, 0), "{kind:?}: one of two came back");
+        assert_eq!(hub.books("MUG").await, (before - 2 + back, 0), "{kind:?}: one of two was put back");
         shop.refund(order, &[("MUG", 1)], false);
         hub.pass(10_000).await;
-        assert_eq!(hub.books("MUG").await, (before - 1, 0), "{kind:?}: the other is gone for good");
+        assert_eq!(hub.books("MUG").await, (before - 2 + back, 0), "{kind:?}: the other is gone for good");
     }
     hub.finish().await;
 }

@@ -19,7 +19,7 @@ fn topic(kind: Kind) -> &'static str {
 
 on_both! {
     async fn a_signature_that_does_not_hold_is_401_and_leaves_no_row(place: Place) {
-        let mut hub = TestHub::trading(place).await;
+        let hub = TestHub::trading(place).await;
         for kind in BOTH {
             let (path, secret) = (hub.webhook_path(kind).await, secret(&hub.shop(kind)));
             let (name, good) = (signature_header(kind), signature(&secret, BODY.as_bytes()));
