@@ -89,8 +89,10 @@ pub fn item_failure(code: &str, message: &str, status: u16) -> Failure {
     }
 }
 
+/// A fault of the shop's own leaves open whether a change took effect, whatever status it came with.
 fn sent(failure: Failure, status: u16, mutating: bool) -> Failure {
-    if mutating && (status >= 500 || status == 408) { failure.with_sent(Sent::Maybe) } else { failure }
+    let doubtful = failure.fault == Fault::Remote || status == 408;
+    if mutating && doubtful { failure.with_sent(Sent::Maybe) } else { failure }
 }
 
 /// `Retry-After` in seconds or as a date; at most a day.

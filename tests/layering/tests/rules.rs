@@ -78,7 +78,7 @@ const FLOAT_ROOMS: &[&str] = &["admin", "cli", "demo", "insight", "telemetry"];
 /// Which room's SQL may name a table.
 const TABLES: &[(&str, &[&str])] = &[
     ("store", &["schema_migration"]),
-    ("access", &["tenant", "access_key", "session"]),
+    ("access", &["access_key", "session"]),
     ("config", &["setting"]),
     ("secrets", &["data_key", "secret", "setting"]),
     ("connections", &["connection"]),
@@ -90,7 +90,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("orders", &["person", "orders", "order_line", "order_event"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
-    ("lanes", &["lane", "schedule", "schedule_fire", "bucket"]),
+    ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];
