@@ -12,7 +12,7 @@ pub mod webhooks;
 #[cfg(test)]
 mod tests;
 
-use axum::Router;
+pub use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;

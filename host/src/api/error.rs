@@ -226,6 +226,15 @@ impl From<crate::stock::Error> for Error {
     }
 }
 
+impl From<crate::identity::Error> for Error {
+    fn from(error: crate::identity::Error) -> Self {
+        match error {
+            crate::identity::Error::Store(error) => error.into(),
+            crate::identity::Error::Taken { .. } => Self::of(Code::Conflict, &error),
+        }
+    }
+}
+
 impl From<orders::Error> for Error {
     fn from(error: orders::Error) -> Self {
         match error {
@@ -334,6 +343,7 @@ impl From<sync::Error> for Error {
             sync::Error::Lane(error) => error.into(),
             sync::Error::Refused { .. } => Self::of(Code::Conflict, &error),
             sync::Error::Connection(error) => error.into(),
+            sync::Error::Identity(error) => error.into(),
             sync::Error::Catalog(error) => error.into(),
             sync::Error::Listing(error) => error.into(),
             sync::Error::Stock(error) => error.into(),
