@@ -140,15 +140,30 @@ pub async fn told_unknown(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId) -> R
     Ok(())
 }
 
-/// What listings were told, for those that were.
-pub async fn told_of(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, field: &str) -> Result<BTreeMap<ListingId, (i64, i64, Option<Told>)>> {
-    let rows = conn
-        .fetch_all(
-            "SELECT listing, version, sent_version, told FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3",
-            args![tenant, connection, field],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, told(row, 3)?)))).collect()
+/// What a listing was told, and whether that is the newest.
+pub struct ToldRow {
+    pub version: i64,
+    pub sent_version: i64,
+    pub told: Option<Told>,
+    pub told_at: Option<i64>,
+}
+
+pub async fn told_of(conn: &mut impl Sql, tenant: &Tenant, field: &str, listings: &[ListingId]) -> Result<BTreeMap<ListingId, ToldRow>> {
+    let mut found = BTreeMap::new();
+    for chunk in listings.chunks(500) {
+        let mut values = vec![Value::from(tenant), Value::from(field)];
+        values.extend(chunk.iter().map(Value::from));
+        let list: Vec<String> = (3..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT listing, version, sent_version, told, told_at FROM desired WHERE tenant = $1 AND field = $2 AND listing IN ({})",
+            list.join(", ")
+        );
+        for row in conn.fetch_built(sql, &values).await? {
+            let known = ToldRow { version: row.get(1)?, sent_version: row.get(2)?, told: told(&row, 3)?, told_at: row.get(4)? };
+            found.insert(row.get(0)?, known);
+        }
+    }
+    Ok(found)
 }
 
 /// A batch as it was, or is about to be, sent.

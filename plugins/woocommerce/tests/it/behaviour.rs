@@ -55,7 +55,7 @@ fn an_order_keeps_its_money_exactly_as_the_shop_wrote_it() {
 
 #[test]
 fn a_float_the_shop_prints_long_stays_digit_for_digit() {
-    let document: Value = serde_json::from_str(
+    let document = entrepot_documents::json::parse(
         &order_document(7)
             .to_string()
             .replace("\"price\":9}", "\"price\":6.3333333333333339}")

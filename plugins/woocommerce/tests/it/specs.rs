@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use entrepot_documents::json;
 use serde_json::Value;
 
 /// The folder of the WooCommerce documents.
@@ -25,7 +26,7 @@ pub fn samples(kind: &str) -> Vec<(String, Value)> {
     let mut documents = Vec::new();
     for file in files {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        let value: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let value = json::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
         let parts = match &value {
             Value::Array(items) => items.clone(),
             Value::Object(members) if members.keys().all(|key| matches!(key.as_str(), "create" | "update" | "delete")) => {
