@@ -584,6 +584,39 @@ crate::on_both! {
         assert_eq!((first.len(), rest.len()), (4, 3));
     }
 
+    async fn failures_are_grouped_by_cause_and_released_together(db: TestDb) {
+        let start = db.clock.now_ms();
+        for (n, reason) in [(1, "gone"), (2, "gone"), (3, "odd")] {
+            wish(&db, &order_lane(format!("{n}")), start).await;
+            let claimed = claim(&db, &format!("{n}"), 1).await.remove(0);
+            end(&db, &claimed, Outcome::Quarantine { reason: reason.into() }).await.unwrap();
+            db.clock.advance(1_000);
+        }
+        wish(&db, &push_lane(2), start).await;
+        let claimed = claim(&db, "p", 1).await.remove(0);
+        end(&db, &claimed, Outcome::Failed { reason: "odd".into(), retry_after_ms: Some(60_000) }).await.unwrap();
+        let groups: Vec<_> = causes(&mut db.store.read().await.unwrap(), &db.ctx()).await.unwrap().into_iter()
+            .map(|cause| (cause.kind, cause.reason, cause.lanes, cause.quarantined)).collect();
+        assert_eq!(groups, [(LaneKind::Inbound, "gone".into(), 2, 2), (LaneKind::Inbound, "odd".into(), 1, 1), (LaneKind::Push, "odd".into(), 1, 0)]);
+
+        let released = async |which: Quarantined| {
+            let ctx = db.ctx();
+            db.store.write(move |tx| Box::pin(async move { release_quarantined(tx, &ctx, &which).await })).await.unwrap()
+        };
+        assert_eq!(released(Quarantined { connection: Some(connection(2)), ..Quarantined::default() }).await, 0);
+        assert_eq!(released(Quarantined { kind: Some(LaneKind::Inbound), since_ms: Some(start + 1_000), ..Quarantined::default() }).await, 2);
+        assert_eq!(claim(&db, "again", 9).await.len(), 2);
+        assert_eq!(released(Quarantined::default()).await, 1);
+
+        let drop_it = async |key: LaneKey| {
+            let ctx = db.ctx();
+            db.store.write(move |tx| Box::pin(async move { forget(tx, &ctx, &key).await })).await.unwrap()
+        };
+        assert!(drop_it(order_lane("1")).await);
+        assert!(!drop_it(order_lane("1")).await, "it is gone");
+        assert!(!drop_it(order_lane("2")).await, "it is running");
+    }
+
     async fn another_merchants_lanes_run_in_their_own_context_and_stay_out_of_ours(db: TestDb) {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let handler = {
