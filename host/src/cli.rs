@@ -3,6 +3,14 @@
 //! Every command about a hub is a client of its API: of the running hub's, or of the same routes in this process ([`hub`]).
 //! Exit code 2: wrong usage or configuration. 1: refused, failed or unreachable. A subcommand may have more, and says so.
 
+/// Prints a line; a reader who has gone away, as `head` does, is no failure.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 mod catalogue;
 mod connection;
 #[cfg(feature = "demo")]
@@ -165,7 +173,7 @@ fn with_hub(place: Place, work: impl AsyncFnOnce(&Hub, bool) -> Result<(), Stop>
 fn finish(done: Result<(), (Stop, bool)>) -> ExitCode {
     let Err((stop, json)) = done else { return ExitCode::SUCCESS };
     match &stop.refusal {
-        Some(refusal) if json => println!("{refusal}"),
+        Some(refusal) if json => say!("{refusal}"),
         _ => eprintln!("error: {}", stop.message),
     }
     ExitCode::from(stop.code)

@@ -180,7 +180,7 @@ fn stock(o: &Overview) -> String {
 
 fn channel(good: &Good, account: &Account, now: i64) -> String {
     let cell = |shown: &Shown| {
-        let quantity = shown.quantity.map_or_else(|| t::NOT_TOLD.to_owned(), |quantity| quantity.to_string());
+        let quantity = shown.quantity.map_or_else(|| t::UNSURE.to_owned(), |quantity| quantity.to_string());
         let when = shown.told_at.map_or(String::new(), |at| if now - at < 86_400_000 { clock_time(at) } else { to_rfc3339(at)[..10].to_owned() });
         let waits = if shown.waits { format!(" <i class=\"calm\">{}</i>", t::WAITS) } else { String::new() };
         format!("{quantity} <small>{when}</small>{waits}")

@@ -31,6 +31,8 @@ pub const RESERVED: &str = "Reserved";
 pub const AVAILABLE: &str = "Available";
 pub const NOT_LISTED: &str = "not listed";
 pub const NOT_TOLD: &str = "not told";
+/// The shop changed it itself; it is read before it is told again.
+pub const UNSURE: &str = "to be read";
 pub const WAITS: &str = "waits";
 pub const NO_STOCK: &str = "Nothing in the catalogue yet. `entrepot product import FILE.csv` fills it.";
 pub const MORE_STOCK: &str = "Only the first variants by SKU are shown; `entrepot stock list` shows all.";

@@ -162,7 +162,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Error> {
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri).map_err(|rejection| {
             let text = rejection.body_text();
-            named("", text.rsplit_once("query string: ").map_or(text.as_str(), |(_, rest)| rest))
+            let text = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, rest)| rest);
+            // The parameter's name comes first, where there is one.
+            let (name, problem) = text.split_once(": ").filter(|(name, _)| !name.contains(' ')).unwrap_or(("", text));
+            named(name, problem)
         })?;
         Ok(Self(query.0))
     }

@@ -17,7 +17,7 @@ pub struct Explain {
 
 pub fn explain(wish: &Explain) -> ExitCode {
     let Some(code) = &wish.code else {
-        Code::ALL.iter().for_each(|code| println!("{}", code.word()));
+        Code::ALL.iter().for_each(|code| say!("{}", code.word()));
         return ExitCode::SUCCESS;
     };
     match crate::api::explain::page(code) {
@@ -35,7 +35,7 @@ pub fn explain(wish: &Explain) -> ExitCode {
 pub async fn doctor(hub: &Hub, json: bool) -> Result<(), Stop> {
     let found = hub.get("/doctor").await?;
     if json {
-        println!("{found}");
+        say!("{found}");
     } else {
         print::table(found["checks"].as_array().map_or(&[], Vec::as_slice), &[("OK", "ok"), ("CHECK", "check"), ("FOUND", "about"), ("DO", "remedy")]);
     }
@@ -48,7 +48,7 @@ pub async fn login(hub: &Hub, json: bool) -> Result<(), Stop> {
     };
     let made = hub.ask("POST", "/login-links", &json!({})).await?;
     let link = format!("{}{}", url.trim_end_matches('/'), made["path"].as_str().unwrap_or_default());
-    if json { println!("{}", json!({ "link": link })) } else { println!("{link}") }
+    if json { say!("{}", json!({ "link": link })) } else { say!("{link}") }
     Ok(())
 }
 
@@ -74,9 +74,9 @@ pub async fn key(hub: &Hub, command: Key, json: bool) -> Result<(), Stop> {
         Key::Create { name, scope, expires } => {
             let made = hub.ask("POST", "/keys", &json!({ "name": name, "scope": scope, "expires_at": expires })).await?;
             if json {
-                println!("{made}");
+                say!("{made}");
             } else {
-                println!("{}", made["secret"].as_str().unwrap_or_default());
+                say!("{}", made["secret"].as_str().unwrap_or_default());
                 eprintln!("{} with scope {scope}; this key is not shown again", made["key"]["id"].as_str().unwrap_or_default());
             }
         }

@@ -85,9 +85,9 @@ pub async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
             let bytes = std::fs::read(&file).map_err(|error| Stop::usage(format!("{} cannot be read: {error}", file.display())))?;
             let asked = hub.send("POST", "/plugins/inspect", "application/octet-stream", bytes.clone()).await?;
             if !json {
-                println!("{} {} asks to:", asked["title"].as_str().unwrap_or_default(), asked["version"].as_str().unwrap_or_default());
+                say!("{} {} asks to:", asked["title"].as_str().unwrap_or_default(), asked["version"].as_str().unwrap_or_default());
                 for permission in asked["permissions"].as_array().into_iter().flatten() {
-                    println!("  - {}", permission["sentence"].as_str().unwrap_or_default());
+                    say!("  - {}", permission["sentence"].as_str().unwrap_or_default());
                 }
             }
             let grant = match (grant, yes) {
@@ -174,10 +174,10 @@ fn build(dir: &Path, out: Option<&Path>, target_dir: Option<&Path>, json: bool) 
         let mut value = describe(&package.inspected);
         value["path"] = json!(package.path);
         value["core_bytes"] = json!(package.core_bytes);
-        println!("{value}");
+        say!("{value}");
     } else {
-        println!("{}", package.path.display());
-        println!("module {} bytes, packed {} bytes", package.core_bytes, package.inspected.bytes);
+        say!("{}", package.path.display());
+        say!("module {} bytes, packed {} bytes", package.core_bytes, package.inspected.bytes);
         print(&package.inspected);
     }
     Ok(ExitCode::SUCCESS)
@@ -187,7 +187,7 @@ fn inspect(file: &Path, json: bool) -> Result<ExitCode, String> {
     let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let inspected = artifact::inspect(&bytes).map_err(|error| error.to_string())?;
     if json {
-        println!("{}", describe(&inspected));
+        say!("{}", describe(&inspected));
     } else {
         print(&inspected);
     }
@@ -228,9 +228,9 @@ fn translate(wasm: Vec<u8>, topic: String, headers: &[String], config: Option<&P
         Ok::<_, String>(caller.try_translate(&config, &delivery).await)
     })?;
     match tried {
-        Tried::Mapped(events) => println!("{events:#}"),
+        Tried::Mapped(events) => say!("{events:#}"),
         Tried::Refused(failure) => {
-            println!("{failure:#}");
+            say!("{failure:#}");
             return Ok(REFUSED);
         }
         Tried::Crashed(error) => return Err(format!("{}: {error}", error.code())),
@@ -240,11 +240,11 @@ fn translate(wasm: Vec<u8>, topic: String, headers: &[String], config: Option<&P
 
 fn print(inspected: &Inspected) {
     let manifest = &inspected.manifest;
-    println!("{} {} ({})", manifest.name, manifest.version, manifest.title);
-    println!("sha256 {}", inspected.digest);
-    println!("needs contract {}", inspected.requires);
-    println!("imports {}", inspected.imports.join(", "));
-    println!("exports {}", inspected.exports.join(", "));
+    say!("{} {} ({})", manifest.name, manifest.version, manifest.title);
+    say!("sha256 {}", inspected.digest);
+    say!("needs contract {}", inspected.requires);
+    say!("imports {}", inspected.imports.join(", "));
+    say!("exports {}", inspected.exports.join(", "));
 }
 
 fn describe(inspected: &Inspected) -> serde_json::Value {

@@ -7,13 +7,13 @@ pub type Columns = &'static [(&'static str, &'static str)];
 
 pub fn answer(json: bool, value: &Value, columns: Columns) {
     if json {
-        return println!("{value}");
+        return say!("{value}");
     }
     match value["items"].as_array() {
         Some(items) => {
             table(items, columns);
             if let Some(cursor) = value["next_cursor"].as_str() {
-                println!("\nmore: --cursor {cursor}");
+                say!("\nmore: --cursor {cursor}");
             }
         }
         None => fields(value),
@@ -22,7 +22,7 @@ pub fn answer(json: bool, value: &Value, columns: Columns) {
 
 pub fn table(items: &[Value], columns: Columns) {
     if items.is_empty() {
-        return println!("none");
+        return say!("none");
     }
     let rows: Vec<Vec<String>> = items.iter().map(|item| columns.iter().map(|(_, path)| cell(item, path)).collect()).collect();
     let widths: Vec<usize> = (0..columns.len())
@@ -30,7 +30,7 @@ pub fn table(items: &[Value], columns: Columns) {
         .collect();
     let line = |cells: Vec<&str>| {
         let padded: Vec<String> = cells.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
+        say!("{}", padded.join("  ").trim_end());
     };
     line(columns.iter().map(|(head, _)| *head).collect());
     rows.iter().for_each(|row| line(row.iter().map(String::as_str).collect()));
@@ -55,16 +55,16 @@ fn plain(value: &Value) -> String {
 }
 
 fn fields(value: &Value) {
-    let Some(object) = value.as_object() else { return println!("{}", plain(value)) };
+    let Some(object) = value.as_object() else { return say!("{}", plain(value)) };
     let width = object.keys().map(String::len).max().unwrap_or_default();
     for (name, value) in object {
         match value {
             Value::Array(items) if items.iter().any(Value::is_object) => {
-                println!("{name}:");
-                items.iter().for_each(|item| println!("  {}", inline(item)));
+                say!("{name}:");
+                items.iter().for_each(|item| say!("  {}", inline(item)));
             }
-            Value::Object(_) if value.get("amount_minor").is_none() => println!("{name:<width$}  {}", inline(value)),
-            _ => println!("{name:<width$}  {}", plain(value)),
+            Value::Object(_) if value.get("amount_minor").is_none() => say!("{name:<width$}  {}", inline(value)),
+            _ => say!("{name:<width$}  {}", plain(value)),
         }
     }
 }

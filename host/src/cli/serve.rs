@@ -1,6 +1,6 @@
 //! `serve`: the hub, until somebody stops it.
 
-use std::io::Write;
+
 
 use clap::Args;
 
@@ -37,6 +37,7 @@ pub async fn run(serve: Serve) -> Result<(), Stop> {
     let ctx = app.ctx.clone();
     let link = app.store.write(move |tx| Box::pin(async move { access::create_link(tx, &ctx, Scope::Admin).await })).await;
     let link = link.map_err(|error| Stop::failed(crate::store::chain(&error)))?;
+    use std::io::Write as _;
     let mut out = std::io::stdout();
     let _ = writeln!(out, "hub listening on http://{address}");
     let _ = writeln!(out, "master key {} (keep {} safe: without it the credentials in the database cannot be read)", app.vault.master().fingerprint(), config.secrets.master_key_file.display());
@@ -83,11 +84,11 @@ pub async fn migrate(wish: Migrate) -> Result<(), Stop> {
     let names = if wish.check { store.pending_migrations().await } else { store.migrate(&options.clock).await }.map_err(failed)?;
     store.close().await;
     if wish.place.json {
-        println!("{}", serde_json::json!({ "migrations": names, "ran": !wish.check }));
+        say!("{}", serde_json::json!({ "migrations": names, "ran": !wish.check }));
     } else if names.is_empty() {
-        println!("the database is up to date");
+        say!("the database is up to date");
     } else {
-        names.iter().for_each(|name| println!("{} {name}", if wish.check { "would run" } else { "ran" }));
+        names.iter().for_each(|name| say!("{} {name}", if wish.check { "would run" } else { "ran" }));
     }
     match wish.check && !names.is_empty() {
         true => Err(Stop { code: CONFIGURATION - 1, ..Stop::failed(format!("{} migrations have not run; hint: `entrepot migrate`", names.len())) }),

@@ -39,12 +39,12 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Plan { connection } => {
             let plan = hub.ask("POST", &format!("/connections/{}/plan", part(&connection)), &json!({})).await?;
             if json {
-                println!("{plan}");
+                say!("{plan}");
                 return Ok(());
             }
             print::table(items(&plan, "changes"), &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason")]);
-            println!("\n{} unchanged, {} parked, {} would go to zero", plan["unchanged"], plan["parked"], plan["to_zero"]);
-            println!("accept it: entrepot sync apply {}", plan["id"].as_str().unwrap_or_default());
+            say!("\n{} unchanged, {} parked, {} would go to zero", plan["unchanged"], plan["parked"], plan["to_zero"]);
+            say!("accept it: entrepot sync apply {}", plan["id"].as_str().unwrap_or_default());
         }
         Command::Apply { plan } => {
             print::answer(json, &hub.ask("POST", &format!("/plans/{}/accept", part(&plan)), &json!({})).await?, &[]);
@@ -81,7 +81,7 @@ fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 
 fn status(found: &Value, json: bool) {
     if json {
-        return println!("{found}");
+        return say!("{found}");
     }
     let lanes: print::Columns = &[("LANES", "kind"), ("CONNECTION", "connection"), ("DUE", "due"), ("RUNNING", "running"), ("FAILING", "failing"), ("STILL", "quarantined")];
     print::table(items(found, "lanes"), lanes);
@@ -90,7 +90,7 @@ fn status(found: &Value, json: bool) {
         ("not sent", "unsent", &[("LISTING", "listing"), ("FIELD", "field"), ("WHY", "problem"), ("AGAIN", "retry_at")]),
         ("refused", "refusals", &[("KIND", "kind"), ("CHANNEL'S ID", "external_id"), ("WHY", "reason"), ("SEEN", "seen_at")]),
     ] {
-        println!("\n{title}:");
+        say!("\n{title}:");
         print::table(items(found, name), columns);
     }
 }
