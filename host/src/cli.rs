@@ -2,6 +2,8 @@
 //!
 //! Exit code 2: wrong usage or configuration. 1: refused, failed or unreachable. A subcommand may have more, and says so.
 
+#[cfg(feature = "demo")]
+mod demo;
 mod plugin;
 
 use std::process::ExitCode;
@@ -18,6 +20,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The real hub between two simulated shops, on a bare machine.
+    #[cfg(feature = "demo")]
+    Demo(demo::Options),
     /// Pack, look at and try connectors.
     #[command(subcommand)]
     Plugin(plugin::Command),
@@ -28,6 +33,8 @@ enum Command {
 
 pub fn main() -> ExitCode {
     match Cli::parse().command {
+        #[cfg(feature = "demo")]
+        Command::Demo(options) => demo::run(options),
         Command::Plugin(command) => plugin::run(command),
         Command::PluginCompileChild => crate::plugins::compile::child(),
     }

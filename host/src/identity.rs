@@ -25,6 +25,8 @@ pub enum Kind {
     Shipment,
     Refund,
     Return,
+    /// A handle of a listing (`inventory-item=…`), by which some webhooks name it. May move to another listing.
+    ListingHandle,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Shipment => "shipment",
             Self::Refund => "refund",
             Self::Return => "return",
+            Self::ListingHandle => "listing-handle",
         }
     }
 }
@@ -69,6 +72,18 @@ pub async fn map(
             wanted: internal_id.to_owned(),
         }),
     }
+}
+
+/// Maps a foreign id that may move from one of ours to another.
+pub async fn remap(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    kind: Kind,
+    connection: &ConnectionId,
+    external_id: &str,
+    internal_id: &str,
+) -> Result<(), Error> {
+    store::put(tx, ctx, kind, connection, external_id, internal_id).await
 }
 
 pub async fn find(

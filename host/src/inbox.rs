@@ -28,6 +28,9 @@ const BATCH: usize = 64;
 /// Deliveries that may wait; beyond, the sender is asked to come back.
 const QUEUE: usize = 4_096;
 
+/// Deliveries of one lane that a run takes at most.
+pub const AT_ONCE: usize = 50;
+
 /// A verified delivery about to be recorded.
 #[derive(Clone, Debug)]
 pub struct Delivery {

@@ -13,7 +13,7 @@
 //!   one commit. A handler that returns `Ok` without having finished gets [`Outcome::Done`], `Err` the outcome that the
 //!   [`HandlerError`] names. No network or plugin call while a unit of work is open.
 //! * *Ask for it regularly*: [`schedule::set`]; the runner fires schedules too.
-//! * *Look and repair*: [`list`], [`overview`], [`release`], [`remove_connection`].
+//! * *Look and repair*: [`list`], [`overview`], [`causes`], [`release`], [`release_quarantined`], [`forget`], [`remove_connection`].
 //!
 //! Invariants: a lane has at most one holder whose commits count (the epoch, compared by [`fence`] and [`finish`]); a wish
 //! made while a lane is held runs after it; a claim is counted before its handler starts, and after [`model::MAX_CLAIMS`]
@@ -31,7 +31,7 @@ pub mod wake;
 pub use error::{Error, HandlerError};
 pub use model::{Claim, LaneKey, LaneKind, Outcome};
 pub use runner::{Handler, Handlers, Limits, Runner};
-pub use store::{Filter, Flow, Lane};
+pub use store::{Cause, Filter, Flow, Lane, Quarantined};
 
 use crate::ctx::Ctx;
 use crate::id::ConnectionId;
@@ -83,14 +83,37 @@ pub async fn release(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<bool
     Ok(found)
 }
 
-/// Forgets the lanes of a connection that is being removed; a handler still at work fails at its fence.
+/// [`release`] for all quarantined lanes that fit; returns how many there were.
+pub async fn release_quarantined(tx: &mut WriteTx, ctx: &Ctx, which: &Quarantined) -> Result<u64, crate::store::Error> {
+    let released = store::release_quarantined(tx, &ctx.tenant, which, ctx.now_ms()).await?;
+    if released > 0 {
+        tx.ring();
+    }
+    Ok(released)
+}
+
+/// Drops a lane that somebody decided to skip. `false` if there is none or a handler is at work on it. What the lane stood for
+/// stays in the concept's tables: mark it there too.
+pub async fn forget(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<bool, crate::store::Error> {
+    store::forget(tx, &ctx.tenant, lane).await
+}
+
+/// Forgets lanes, schedules and rate limits of a connection that is being removed; returns the number of lanes. A handler
+/// still at work fails at its fence.
 pub async fn remove_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<u64, crate::store::Error> {
+    schedule::remove_connection(tx, ctx, connection).await?;
+    buckets::remove_connection(tx, ctx, connection).await?;
     store::remove_connection(tx, &ctx.tenant, connection).await
 }
 
 /// Lanes in the order of their ids, after the id `after`.
 pub async fn list(conn: &mut impl Sql, ctx: &Ctx, filter: Filter, after: Option<&str>, limit: u32) -> Result<Vec<Lane>, crate::store::Error> {
     store::list(conn, &ctx.tenant, filter, after, limit).await
+}
+
+/// Failing and quarantined lanes grouped by connection and reason, the most frequent first.
+pub async fn causes(conn: &mut impl Sql, ctx: &Ctx) -> Result<Vec<Cause>, crate::store::Error> {
+    store::causes(conn, &ctx.tenant).await
 }
 
 /// One line per kind and connection: how many lanes are due, waiting, running, failing, quarantined.

@@ -11,6 +11,8 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod ctx;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod egress;
 pub mod fulfilment;
 pub mod id;

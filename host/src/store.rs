@@ -89,6 +89,7 @@ impl Store {
     /// Opens (and creates, for a file) the database and brings its schema up to date.
     pub async fn open(location: &Location, clock: &Clock) -> Result<Self, Error> {
         let store = Self::connect(location).await?;
+        store.steer(clock).await?;
         migrate::run(&store, clock).await?;
         Ok(store)
     }

@@ -9,3 +9,4 @@
 pub mod baselines;
 pub mod load;
 pub mod report;
+pub mod sandbox;

@@ -90,7 +90,7 @@ on_both! {
         assert_eq!(get(&mut conn, &tenant, &made.id).await.unwrap(), made);
         assert_eq!(resolve(&mut conn, &tenant, " K-1 ").await.unwrap(), made);
         assert_eq!(find_by_skus(&mut conn, &tenant, &["K-1", "k-1"]).await.unwrap().len(), 1);
-        assert_eq!(find_by_sku_keys(&mut conn, &tenant, &[&Sku::key_of("k -1")]).await.unwrap()["k-1"], [made.clone()]);
+        assert_eq!(find_by_sku_keys(&mut conn, &tenant, &[&Sku::key_of("k -1")]).await.unwrap()["k-1"], std::slice::from_ref(&made));
         let found = find_by_gtins(&mut conn, &tenant, &["04006381333931", "4006381333931", "no gtin", "96385074"]).await.unwrap();
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("04006381333931".to_owned(), vec![made.clone()]), ("4006381333931".into(), vec![made.clone()])]);
         assert_eq!(safety_of(&mut conn, &tenant, std::slice::from_ref(&made.id)).await.unwrap()[&made.id], 0);

@@ -28,6 +28,24 @@ pub async fn insert(
     Ok(rows == 1)
 }
 
+pub async fn put(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    kind: Kind,
+    connection: &ConnectionId,
+    external_id: &str,
+    internal_id: &str,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO identity (tenant, kind, connection, external_id, internal_id) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (tenant, kind, connection, external_id) DO UPDATE SET internal_id = excluded.internal_id \
+         WHERE identity.internal_id <> excluded.internal_id",
+        args![&ctx.tenant, kind.as_str(), connection, external_id, internal_id],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn find_many(
     conn: &mut impl Sql,
     tenant: &Tenant,

@@ -81,8 +81,8 @@ pub async fn waiting(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, lane: &LaneK
     let rows = conn
         .fetch_all(
             "SELECT i.id, i.topic, i.received_at, b.key_id, b.sealed FROM inbox i JOIN inbox_body b ON b.tenant = i.tenant AND b.id = i.id \
-             AND b.day = i.received_at / 86400000 WHERE i.tenant = $1 AND i.lane = $2 AND i.state = 'new' ORDER BY i.id LIMIT 50",
-            args![&ctx.tenant, lane.id()],
+             AND b.day = i.received_at / 86400000 WHERE i.tenant = $1 AND i.lane = $2 AND i.state = 'new' ORDER BY i.id LIMIT $3",
+            args![&ctx.tenant, lane.id(), super::AT_ONCE as i64],
         )
         .await?;
     let mut recorded = Vec::with_capacity(rows.len());

@@ -4,7 +4,6 @@ use super::*;
 use crate::lanes::LaneKind;
 use crate::on_both;
 use crate::secrets::MasterKey;
-use crate::store::tests::TestDb;
 
 fn vault(ctx: &Ctx) -> Vault {
     Vault::new(MasterKey::random(ctx.ids.entropy()), Vec::new(), ctx.ids.entropy().clone())

@@ -9,11 +9,17 @@ mod store;
 
 use futures::future::BoxFuture;
 
+use crate::ctx::Ctx;
 use crate::egress::{Booking, Bucket, BucketKey, BucketSpec, BucketStore, Observed};
-use crate::store::{Error, Store, chain};
+use crate::id::ConnectionId;
+use crate::store::{Error, Store, WriteTx, chain};
 
 /// While the database does not answer nothing leaves; that long until the next try.
 const UNREACHABLE_MS: i64 = 1_000;
+
+pub(super) async fn remove_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
+    store::remove_connection(tx, &ctx.tenant, connection).await
+}
 
 #[derive(Clone)]
 pub struct SharedBuckets(Store);

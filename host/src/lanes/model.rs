@@ -254,8 +254,15 @@ pub struct Cap {
     pub per_connection: usize,
 }
 
+impl Cap {
+    /// Busy flows are topped up only when that many places are free: a claim of one lane costs as much as one of several.
+    fn worth_claiming(self) -> usize {
+        (self.per_connection.min(self.total) / 8).max(1)
+    }
+}
+
 /// Gives each flow with due lanes as many slots as limits and runs under way leave, one each in turn, beginning at another
-/// flow every time (`turn`).
+/// flow every time (`turn`). Where every flow of a kind is at work already, they get none rather than few.
 pub(super) fn share_slots(due: &[(LaneKind, String)], running: &HashMap<String, usize>, caps: impl Fn(LaneKind) -> Cap, turn: usize) -> Vec<(String, usize)> {
     let mut left: HashMap<LaneKind, usize> = HashMap::new();
     for kind in LaneKind::ALL {
@@ -281,5 +288,10 @@ pub(super) fn share_slots(due: &[(LaneKind, String)], running: &HashMap<String, 
             break;
         }
     }
-    order.into_iter().filter(|&i| given[i] > 0).map(|i| (due[i].1.clone(), given[i])).collect()
+    let worth = |kind: LaneKind| {
+        let of_kind = || (0..due.len()).filter(|&i| due[i].0 == kind && given[i] > 0);
+        of_kind().any(|i| !running.contains_key(&due[i].1)) || of_kind().map(|i| given[i]).sum::<usize>() >= caps(kind).worth_claiming()
+    };
+    let worthy: Vec<LaneKind> = LaneKind::ALL.iter().copied().filter(|kind| worth(*kind)).collect();
+    order.into_iter().filter(|&i| given[i] > 0 && worthy.contains(&due[i].0)).map(|i| (due[i].1.clone(), given[i])).collect()
 }

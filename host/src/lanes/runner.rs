@@ -125,12 +125,9 @@ impl Runner {
             let sweep_at = clock.now_ms() + SWEEP_MS;
             tokio::select! {
                 () = &mut stop => break,
-                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                Some(ended) = self.tasks.join_next_with_id() => self.note_ends(ended),
                 () = wake.wait() => {}
                 () = clock.sleep_until(next_at.min(sweep_at).min(renew_at)) => {}
-            }
-            while let Some(ended) = self.tasks.try_join_next_with_id() {
-                self.note_end(ended);
             }
         }
         self.wind_down(renew_at).await;
@@ -141,7 +138,7 @@ impl Runner {
         loop {
             self.claim_due().await?;
             match self.tasks.join_next_with_id().await {
-                Some(ended) => self.note_end(ended),
+                Some(ended) => self.note_ends(ended),
                 None => return Ok(()),
             }
         }
@@ -235,9 +232,14 @@ impl Runner {
         running
     }
 
-    fn note_end(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-        self.held.remove(&id);
+    /// Notes a run that ended and all others that did meanwhile, so that one claim fills their places.
+    fn note_ends(&mut self, first: Result<(Id, ()), JoinError>) {
+        let mut next = Some(first);
+        while let Some(ended) = next {
+            let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+            self.held.remove(&id);
+            next = self.tasks.try_join_next_with_id();
+        }
     }
 
     async fn renew_if_due(&mut self, renew_at: &mut i64) {
@@ -262,7 +264,7 @@ impl Runner {
         let deadline = clock.now_ms() + GRACE_MS;
         while !self.tasks.is_empty() && clock.now_ms() < deadline {
             tokio::select! {
-                Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended),
+                Some(ended) = self.tasks.join_next_with_id() => self.note_ends(ended),
                 () = clock.sleep_until(deadline.min(renew_at)) => self.renew_if_due(&mut renew_at).await,
             }
         }

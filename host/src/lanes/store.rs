@@ -225,6 +225,35 @@ pub async fn release(tx: &mut WriteTx, tenant: &Tenant, lane: &LaneKey, now_ms: 
     Ok(changed == 1)
 }
 
+/// Which quarantined lanes are meant; `None` means any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quarantined {
+    pub connection: Option<ConnectionId>,
+    pub kind: Option<LaneKind>,
+    /// Quarantined at that instant or later.
+    pub since_ms: Option<i64>,
+}
+
+pub async fn release_quarantined(tx: &mut WriteTx, tenant: &Tenant, which: &Quarantined, now_ms: i64) -> Result<u64, Error> {
+    tx.execute(
+        "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, claims = 0, next_due = $2
+         WHERE tenant = $1 AND quarantined_at >= $3 AND (connection = $4 OR $4 = '') AND (kind = $5 OR $5 = '')",
+        args![
+            tenant,
+            now_ms,
+            which.since_ms.unwrap_or(0),
+            which.connection.as_ref().map_or("", ConnectionId::as_str),
+            which.kind.map_or("", LaneKind::as_str)
+        ],
+    )
+    .await
+}
+
+/// `false` when there is no such lane or a handler is at work on it.
+pub async fn forget(tx: &mut WriteTx, tenant: &Tenant, lane: &LaneKey) -> Result<bool, Error> {
+    Ok(tx.execute("DELETE FROM lane WHERE tenant = $1 AND id = $2 AND owner = ''", args![tenant, lane.id()]).await? == 1)
+}
+
 pub async fn remove_connection(tx: &mut WriteTx, tenant: &Tenant, connection: &ConnectionId) -> Result<u64, Error> {
     tx.execute("DELETE FROM lane WHERE tenant = $1 AND connection = $2", args![tenant, connection]).await
 }
@@ -327,4 +356,33 @@ pub async fn overview(conn: &mut impl Sql, tenant: &Tenant, now_ms: i64) -> Resu
         });
     }
     Ok(flows)
+}
+
+/// Failing and quarantined lanes that have one reason in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    pub kind: LaneKind,
+    pub connection: Option<ConnectionId>,
+    pub reason: String,
+    pub lanes: u64,
+    pub quarantined: u64,
+}
+
+pub async fn causes(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<Cause>, Error> {
+    let rows = conn
+        .fetch_all(
+            "SELECT kind, connection, COALESCE(reason, ''), COUNT(*), SUM(CASE WHEN quarantined_at IS NULL THEN 0 ELSE 1 END)
+             FROM lane WHERE tenant = $1 AND (failures > 0 OR quarantined_at IS NOT NULL)
+             GROUP BY kind, connection, COALESCE(reason, '') ORDER BY 4 DESC, 1, 2, 3",
+            args![tenant],
+        )
+        .await?;
+    let mut causes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(kind) = LaneKind::parse(&row.get::<String>(0)?) else { continue };
+        let count = |column: usize| row.get::<i64>(column).map(i64::unsigned_abs);
+        let connection = ConnectionId::parse(&row.get::<String>(1)?).ok();
+        causes.push(Cause { kind, connection, reason: row.get(2)?, lanes: count(3)?, quarantined: count(4)? });
+    }
+    Ok(causes)
 }

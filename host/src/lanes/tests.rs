@@ -132,6 +132,19 @@ fn a_reason_of_any_length_is_kept_short() {
     assert_eq!(end.reason.unwrap().chars().count(), 1_001);
 }
 
+#[test]
+fn busy_flows_are_topped_up_by_several_lanes_at_once_and_an_idle_one_never_waits() {
+    let flows = |names: &[&str]| names.iter().map(|name| (LaneKind::Inbound, format!("inbound/{name}"))).collect::<Vec<_>>();
+    let running = |loads: &[(&str, usize)]| loads.iter().map(|(name, n)| (format!("inbound/{name}"), *n)).collect::<HashMap<_, _>>();
+    let cap = |_| Cap { total: 64, per_connection: 32 };
+    let given = |names: &[&str], loads: &[(&str, usize)]| share_slots(&flows(names), &running(loads), cap, 0).iter().map(|(_, n)| n).sum::<usize>();
+    assert_eq!(given(&["a"], &[("a", 29)]), 0);
+    assert_eq!(given(&["a"], &[("a", 28)]), 4);
+    assert_eq!(given(&["a", "b"], &[("a", 29), ("b", 31)]), 4, "together they are enough");
+    assert_eq!(given(&["a", "b"], &[("a", 32), ("c", 31)]), 1, "the last place, for a connection that has none");
+    assert_eq!(given(&["a"], &[("a", 32)]), 0);
+}
+
 proptest::proptest! {
     #[test]
     fn a_back_off_grows_is_never_shorter_than_asked_and_only_ever_longer_by_jitter(failures in 1i64..100, asked in proptest::option::of(0i64..3_600_000), jitter: u64) {
@@ -153,14 +166,17 @@ proptest::proptest! {
         let mut running = HashMap::new();
         for (n, (kind, busy)) in flows.iter().enumerate() {
             let flow = format!("{}/c{n}", kinds[*kind]);
-            running.insert(flow.clone(), (*busy).min(each));
+            if *busy > 0 {
+                running.insert(flow.clone(), (*busy).min(each));
+            }
             due.push((kinds[*kind], flow));
         }
         let given: HashMap<String, usize> = share_slots(&due, &running, |_| Cap { total, per_connection: each }, turn).into_iter().collect();
         for kind in kinds {
             let of_kind: Vec<&String> = due.iter().filter(|(k, _)| *k == kind).map(|(_, f)| f).collect();
-            let load = |flow: &String| running[flow] + given.get(flow).copied().unwrap_or(0);
-            let before: usize = of_kind.iter().map(|flow| running[*flow]).sum();
+            let busy = |flow: &String| running.get(flow).copied().unwrap_or(0);
+            let load = |flow: &String| busy(flow) + given.get(flow).copied().unwrap_or(0);
+            let before: usize = of_kind.iter().map(|flow| busy(flow)).sum();
             let after: usize = of_kind.iter().map(|flow| load(flow)).sum();
             proptest::prop_assert!(after <= total.max(before));
             proptest::prop_assert!(of_kind.iter().all(|flow| load(flow) <= each));
@@ -445,6 +461,56 @@ crate::on_both! {
         task.await.unwrap();
     }
 
+    async fn a_commit_of_one_process_wakes_another_on_the_same_database(db: TestDb) {
+        let Some(elsewhere) = db.another_process().await else { return };
+        let runs = Arc::new(AtomicUsize::new(0));
+        let handlers = Handlers::new().with(LaneKind::Push, ending(&runs, || Ok(())));
+        let wake = wake::connect(&elsewhere, &db.ctx()).await.unwrap();
+        let runner = Runner::new(elsewhere, db.ctx(), handlers, Limits::default());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let task = tokio::spawn(runner.run(wake, async move { let _ = stopped.await; }));
+        let _teller = wake::connect(&db.store, &db.ctx()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        for n in 1..=3 {
+            wish(&db, &push_lane(n as u64), db.clock.now_ms()).await;
+            eventually("the other process hears of it", async || runs.load(Ordering::SeqCst) == n).await;
+        }
+        stop.send(()).unwrap();
+        task.await.unwrap();
+    }
+
+    async fn a_process_that_slept_through_its_lease_stores_nothing_when_it_wakes(db: TestDb) {
+        struct Sleeper(crate::store::Store, Arc<Semaphore>, Arc<AtomicUsize>);
+        impl Handler for Sleeper {
+            fn run<'a>(&'a self, ctx: &'a Ctx, claim: &'a Claim) -> BoxFuture<'a, Ending> {
+                Box::pin(async move {
+                    self.2.fetch_add(1, Ordering::SeqCst);
+                    self.1.acquire().await.map(drop).map_err(|_| HandlerError::failed("closed"))?;
+                    let (ctx, claim) = (ctx.clone(), claim.clone());
+                    let stored: Result<(), Error> = self.0.write(move |tx| Box::pin(async move {
+                        fence(tx, &claim).await?;
+                        make_due(tx, &ctx, &push_lane(9), ctx.now_ms()).await?;
+                        finish(tx, &ctx, &claim, Outcome::Done).await
+                    })).await;
+                    Ok(stored?)
+                })
+            }
+        }
+        let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        wish(&db, &order_lane("7"), db.clock.now_ms()).await;
+        // `run_until_idle` renews nothing, as a stopped process would not.
+        let mut asleep = runner(&db, Handlers::new().with(LaneKind::Inbound, Sleeper(db.store.clone(), gate.clone(), started.clone())));
+        let task = tokio::spawn(async move { asleep.run_until_idle().await });
+        eventually("it holds the lane", async || started.load(Ordering::SeqCst) == 1).await;
+        db.clock.advance(LEASE_MS);
+        let runs = Arc::new(AtomicUsize::new(0));
+        runner(&db, Handlers::new().with(LaneKind::Inbound, ending(&runs, || Ok(())))).run_until_idle().await.unwrap();
+        assert_eq!(runs.load(Ordering::SeqCst), 1, "the other process did the work");
+        gate.add_permits(10);
+        task.await.unwrap().unwrap();
+        assert!(lanes(&db).await.is_empty(), "the sleeper's writes were refused");
+    }
+
     async fn a_long_run_keeps_its_lease_and_a_stopping_runner_gives_its_lanes_back(db: TestDb) {
         let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let handler = {
@@ -516,6 +582,39 @@ crate::on_both! {
         let first = list(&mut conn, &ctx, Filter::All, None, 4).await.unwrap();
         let rest = list(&mut conn, &ctx, Filter::All, Some(&first[3].key.id()), 10).await.unwrap();
         assert_eq!((first.len(), rest.len()), (4, 3));
+    }
+
+    async fn failures_are_grouped_by_cause_and_released_together(db: TestDb) {
+        let start = db.clock.now_ms();
+        for (n, reason) in [(1, "gone"), (2, "gone"), (3, "odd")] {
+            wish(&db, &order_lane(format!("{n}")), start).await;
+            let claimed = claim(&db, &format!("{n}"), 1).await.remove(0);
+            end(&db, &claimed, Outcome::Quarantine { reason: reason.into() }).await.unwrap();
+            db.clock.advance(1_000);
+        }
+        wish(&db, &push_lane(2), start).await;
+        let claimed = claim(&db, "p", 1).await.remove(0);
+        end(&db, &claimed, Outcome::Failed { reason: "odd".into(), retry_after_ms: Some(60_000) }).await.unwrap();
+        let groups: Vec<_> = causes(&mut db.store.read().await.unwrap(), &db.ctx()).await.unwrap().into_iter()
+            .map(|cause| (cause.kind, cause.reason, cause.lanes, cause.quarantined)).collect();
+        assert_eq!(groups, [(LaneKind::Inbound, "gone".into(), 2, 2), (LaneKind::Inbound, "odd".into(), 1, 1), (LaneKind::Push, "odd".into(), 1, 0)]);
+
+        let released = async |which: Quarantined| {
+            let ctx = db.ctx();
+            db.store.write(move |tx| Box::pin(async move { release_quarantined(tx, &ctx, &which).await })).await.unwrap()
+        };
+        assert_eq!(released(Quarantined { connection: Some(connection(2)), ..Quarantined::default() }).await, 0);
+        assert_eq!(released(Quarantined { kind: Some(LaneKind::Inbound), since_ms: Some(start + 1_000), ..Quarantined::default() }).await, 2);
+        assert_eq!(claim(&db, "again", 9).await.len(), 2);
+        assert_eq!(released(Quarantined::default()).await, 1);
+
+        let drop_it = async |key: LaneKey| {
+            let ctx = db.ctx();
+            db.store.write(move |tx| Box::pin(async move { forget(tx, &ctx, &key).await })).await.unwrap()
+        };
+        assert!(drop_it(order_lane("1")).await);
+        assert!(!drop_it(order_lane("1")).await, "it is gone");
+        assert!(!drop_it(order_lane("2")).await, "it is running");
     }
 
     async fn another_merchants_lanes_run_in_their_own_context_and_stay_out_of_ours(db: TestDb) {

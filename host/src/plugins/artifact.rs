@@ -149,7 +149,8 @@ pub(super) fn outline(bytes: &[u8]) -> Result<Outline, Error> {
                 }
             }
             Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
-                if outline.manifest.replace(section.data().to_vec()).is_some() {
+                let earlier = outline.manifest.replace(section.data().to_vec());
+                if earlier.is_some() {
                     return Err(Error::NotAPlugin("it has two manifests".into()));
                 }
             }

@@ -241,4 +241,14 @@ calls! {
     offers_push = Write offers_out "offers-out".call_push(offers: Vec<wire::offers_out::Offer> => &offers) -> Vec<wire::Outcome>;
     offers_poll = Read offers_out "offers-out".call_poll(tokens: Vec<String> => &tokens) -> Vec<wire::Outcome>;
     login_step = Read signing "signing".call_login_step(step: String => &step) -> wire::signing::StepPlan;
+    rates_quote = Read rates "rates".call_quote(request: wire::rates::QuoteRequest => &request) -> Vec<wire::rates::Rate>;
+    shipments_create = Write shipments "shipments".call_create(request: wire::shipments::LabelRequest => &request) -> wire::shipments::Bought;
+    shipments_find = Read shipments "shipments".call_find(reference: String => &reference) -> Option<wire::shipments::Bought>;
+    shipments_label = Read shipments "shipments".call_label(id: String => &id, format: String => &format) -> String;
+    shipments_cancel = Write shipments "shipments".call_cancel(id: String => &id) -> wire::Outcome;
+    tracking_poll = Read tracking "tracking".call_poll(numbers: Vec<String> => &numbers) -> Vec<wire::tracking::Progress>;
+    addresses_validate = Read addresses "addresses".call_validate(address: wire::commerce::Address => &address) -> wire::addresses::Verdict;
+    pickup_request = Write handover "handover".call_request_pickup(request: wire::handover::PickupRequest => &request) -> wire::Outcome;
+    pickup_cancel = Write handover "handover".call_cancel_pickup(id: String => &id) -> wire::Outcome;
+    handover_manifest = Read handover "handover".call_manifest(shipments: Vec<String> => &shipments) -> String;
 }

@@ -22,6 +22,29 @@ mod bindings {
     });
 }
 
+/// Carriers have interfaces of their own and share everything else.
+mod carrier_bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/v1/types", "../wit/v1/host", "../wit/v1/channel", "../wit/v1/carrier"],
+        inline: "
+            package entrepot:hub;
+            world carrier-exports {
+                export entrepot:carrier/rates@1.0.0;
+                export entrepot:carrier/shipments@1.0.0;
+                export entrepot:carrier/tracking@1.0.0;
+                export entrepot:carrier/addresses@1.0.0;
+                export entrepot:carrier/handover@1.0.0;
+            }
+        ",
+        world: "entrepot:hub/carrier-exports",
+        exports: { default: async },
+        with: {
+            "entrepot:types/base": super::bindings::entrepot::types::base,
+            "entrepot:types/commerce": super::bindings::entrepot::types::commerce,
+        },
+    });
+}
+
 /// The records of the contract as they cross the boundary.
 pub mod wire {
     pub use super::bindings::entrepot::host::{http, state, vault};
@@ -29,6 +52,7 @@ pub mod wire {
         Account, Amounts, Context, Document, Extra, Failure, Fault, Money, Outcome, OutcomeState, Sent,
     };
     pub use super::bindings::entrepot::types::commerce;
+    pub use super::carrier_bindings::exports::entrepot::carrier::{addresses, handover, rates, shipments, tracking};
     pub use super::bindings::exports::entrepot::channel::{
         cancellations_out, connection, fulfilment_out, listings_in, offers_out, orders_in, prices_out, refunds, returns, signing, stock_out, webhooks,
     };
@@ -108,15 +132,15 @@ pub fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<CallState>> 
 }
 
 macro_rules! exports {
-    ($($field:ident: $module:ident = $name:literal),* $(,)?) => {
+    ($($field:ident: $bindings:ident $package:ident = $name:literal),* $(,)?) => {
         /// Which interfaces a component exports: each is optional, its absence a normal answer.
         pub struct Exports {
-            $(pub $field: Option<bindings::exports::entrepot::channel::$module::GuestIndices>),*
+            $(pub $field: Option<$bindings::exports::entrepot::$package::$field::GuestIndices>),*
         }
 
         impl Exports {
             pub fn find(pre: &InstancePre<CallState>) -> Self {
-                Self { $($field: bindings::exports::entrepot::channel::$module::GuestIndices::new(pre).ok()),* }
+                Self { $($field: $bindings::exports::entrepot::$package::$field::GuestIndices::new(pre).ok()),* }
             }
 
             /// Without the interfaces that were not granted: to a caller they are absent.
@@ -135,17 +159,22 @@ macro_rules! exports {
 }
 
 exports! {
-    connection: connection = "connection",
-    orders_in: orders_in = "orders-in",
-    listings_in: listings_in = "listings-in",
-    stock_out: stock_out = "stock-out",
-    prices_out: prices_out = "prices-out",
-    fulfilment_out: fulfilment_out = "fulfilment-out",
-    cancellations_out: cancellations_out = "cancellations-out",
-    refunds: refunds = "refunds",
-    returns: returns = "returns",
-    offers_out: offers_out = "offers-out",
-    webhooks: webhooks = "webhooks",
-    webhook_verify: webhook_verify = "webhook-verify",
-    signing: signing = "signing",
+    connection: bindings channel = "connection",
+    orders_in: bindings channel = "orders-in",
+    listings_in: bindings channel = "listings-in",
+    stock_out: bindings channel = "stock-out",
+    prices_out: bindings channel = "prices-out",
+    fulfilment_out: bindings channel = "fulfilment-out",
+    cancellations_out: bindings channel = "cancellations-out",
+    refunds: bindings channel = "refunds",
+    returns: bindings channel = "returns",
+    offers_out: bindings channel = "offers-out",
+    webhooks: bindings channel = "webhooks",
+    webhook_verify: bindings channel = "webhook-verify",
+    signing: bindings channel = "signing",
+    rates: carrier_bindings carrier = "rates",
+    shipments: carrier_bindings carrier = "shipments",
+    tracking: carrier_bindings carrier = "tracking",
+    addresses: carrier_bindings carrier = "addresses",
+    handover: carrier_bindings carrier = "handover",
 }

@@ -29,6 +29,12 @@ impl TestDb {
         Some(Self { store, ids: seeded_ids(&clock), clock, _folder: None, _database: Some(database) })
     }
 
+    /// The store as another process on the same database has it; SQLite allows only one.
+    pub async fn another_process(&self) -> Option<Store> {
+        let database = self._database.as_ref()?;
+        Some(Store::connect(&Location::Postgres(database.url().to_owned())).await.unwrap())
+    }
+
     pub fn ctx(&self) -> crate::ctx::Ctx {
         crate::ctx::Ctx {
             tenant: crate::ctx::Tenant::main(),

@@ -18,6 +18,8 @@ pub enum Error {
     #[error(transparent)]
     Listing(#[from] crate::listings::Error),
     #[error(transparent)]
+    Identity(#[from] crate::identity::Error),
+    #[error(transparent)]
     Stock(#[from] crate::stock::Error),
     #[error(transparent)]
     Order(#[from] crate::orders::Error),

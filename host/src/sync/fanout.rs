@@ -27,12 +27,12 @@ pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) 
 
 /// A new order was placed in the shop `connection`, which has lowered its own quantities: what it was told moves along, so
 /// that it is not told again what it knows, and a sale it has not reported yet is not overwritten.
-pub async fn sold_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, units: &BTreeMap<String, i64>) -> Result<(), Error> {
+pub async fn sold_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, placed_at: i64, units: &BTreeMap<String, i64>) -> Result<(), Error> {
     let external: Vec<&str> = units.keys().map(String::as_str).collect();
     let listings = listings::find_external(tx, &ctx.tenant, connection, &external).await?;
     for (external_id, sold) in units {
         if let Some(listing) = listings.get(external_id) {
-            store::told_less(tx, ctx, &listing.id, *sold).await?;
+            store::told_less(tx, ctx, &listing.id, *sold, placed_at).await?;
         }
     }
     Ok(())

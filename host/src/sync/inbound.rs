@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 
 use super::error::ending;
 use super::intake::{self, Arrived};
+use super::listings::Picture;
 use super::{Error, Session, Sync, convert, listings, listings_lane, on_behalf, poll_lane, store};
 use crate::clock::to_rfc3339;
 use crate::connections::{self, Connection, Health};
@@ -32,11 +33,18 @@ struct Work {
     orders: Vec<Arrived>,
     /// Orders to be read from the channel.
     fetch: BTreeSet<String>,
+    /// Carried by webhooks.
     listings: Vec<ChannelListing>,
+    /// Read just now.
+    read_listings: Vec<ChannelListing>,
+    levels: Vec<(String, Vec<(Option<String>, i64)>)>,
     refetch_listings: BTreeSet<String>,
     endings: Vec<(DeliveryId, Ending)>,
     refusals: Vec<(String, String)>,
     revoked: Option<String>,
+    read_since_ms: i64,
+    /// More deliveries wait than one run takes.
+    more: bool,
 }
 
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
@@ -52,6 +60,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     if waiting.is_empty() {
         return Ok(());
     }
+    let more = waiting.len() >= inbox::AT_ONCE;
     let session = sync.connectors.session(sync, ctx, &connection).await?;
     let mut work = Work::default();
     for delivery in waiting {
@@ -60,9 +69,11 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     // What a later delivery carries whole need not be read for an earlier hint; what is read is newer than both.
     work.orders.retain(|arrived| !work.fetch.contains(&arrived.order.external_id));
     read_orders(&session, &mut work).await?;
+    work.read_since_ms = ctx.now_ms();
+    work.more = more;
     if !work.refetch_listings.is_empty() {
         let ids = work.refetch_listings.iter().cloned().collect();
-        work.listings.extend(listings::read(&session, ids).await?);
+        work.read_listings = listings::read(&session, ids).await?;
     }
     // A tie can only be decided by reading, so this goes round at most twice.
     loop {
@@ -128,7 +139,10 @@ fn take_event(work: &mut Work, event: webhooks::Event) -> Option<Ending> {
         webhooks::Event::ListingRemoved(external_id) => {
             return Some(Ending::Ignored(format!("listing {external_id} is gone at the channel; the next import shows it")));
         }
-        webhooks::Event::Levels(levels) => drop(work.refetch_listings.insert(levels.listing)),
+        webhooks::Event::Levels(said) => {
+            let levels = said.levels.into_iter().map(|level| (level.location, i64::from(level.quantity))).collect();
+            work.levels.push((said.listing, levels));
+        }
         webhooks::Event::ReturnRequest(_) => return Some(Ending::Ignored("returns are not handled yet".into())),
         webhooks::Event::AccessRevoked(why) => work.revoked = Some(why),
         webhooks::Event::Ignored(why) => return Some(Ending::Ignored(why)),
@@ -168,7 +182,9 @@ async fn resolve_all(sync: &Sync, ctx: &Ctx, connection: &Connection, work: &mut
 /// Stores everything and ends the lane; or returns the orders that must be read first.
 async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, work: &mut Work) -> Result<BTreeSet<String>, Error> {
     let orders = std::mem::take(&mut work.orders);
-    let (listings, refusals, revoked) = (std::mem::take(&mut work.listings), std::mem::take(&mut work.refusals), work.revoked.take());
+    let (carried, read, levels) = (std::mem::take(&mut work.listings), std::mem::take(&mut work.read_listings), std::mem::take(&mut work.levels));
+    let (refusals, revoked) = (std::mem::take(&mut work.refusals), work.revoked.take());
+    let (since_ms, more) = (work.read_since_ms, work.more);
     let endings = work.endings.clone();
     let (sync, ctx, claim, connection) = (sync.clone(), ctx.clone(), claim.clone(), connection.clone());
     let store = sync.store.clone();
@@ -185,7 +201,11 @@ async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, 
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "order", external_id, why).await?;
                 }
-                listings::seen(tx, &ctx, &connection, &listings).await?;
+                listings::seen(tx, &ctx, &connection, &carried, Picture::Carried).await?;
+                listings::seen(tx, &ctx, &connection, &read, Picture::Read { since_ms }).await?;
+                for (name, levels) in &levels {
+                    listings::levels_told(tx, &ctx, &connection, name, levels).await?;
+                }
                 if let Some(why) = revoked {
                     connections::record_health(tx, &ctx, &connection.id, Health::Refused, Some(&why)).await?;
                 }
@@ -193,7 +213,8 @@ async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, 
                     for (delivery, ending) in &endings {
                         inbox::end(tx, &ctx, delivery, ending).await?;
                     }
-                    lanes::finish(tx, &ctx, &claim, Outcome::Done).await?;
+                    let outcome = if more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
+                    lanes::finish(tx, &ctx, &claim, outcome).await?;
                 }
                 Ok::<_, Error>(ties)
             })

@@ -53,7 +53,7 @@ pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connect
     if let Ingested::Stored { new, change, .. } = &ingested {
         let units = sold_units(&arrived.order);
         if *new && arrived.order.holds_nothing_because(connection.since_at).is_none() {
-            fanout::sold_at(tx, ctx, &connection.id, &units).await?;
+            fanout::sold_at(tx, ctx, &connection.id, arrived.order.placed_at, &units).await?;
         } else if !change.variants.is_empty() {
             let external: Vec<&str> = units.keys().map(String::as_str).collect();
             fanout::unsure_at(tx, ctx, &connection.id, &external).await?;

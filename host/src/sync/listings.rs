@@ -10,6 +10,8 @@ use super::push::{STOCK, Told};
 use super::{Error, Session, Sync, convert, on_behalf, poll, push_lane, store};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
+use crate::id::ListingId;
+use crate::identity::{self, Kind};
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
 use crate::listings::{self, ChannelListing};
 use crate::store::WriteTx;
@@ -39,6 +41,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     if !session.caller.offers(STREAM) {
         return Ok(());
     }
+    let since_ms = ctx.now_ms();
     let page = match session.caller.listings_pull(session.context(1, ""), cursor, PAGE).await {
         Ok(page) => page,
         Err(error) => {
@@ -61,7 +64,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         .write(move |tx| {
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
-                seen(tx, &ctx, &connection, &found).await?;
+                seen(tx, &ctx, &connection, &found, Picture::Read { since_ms }).await?;
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "listing", external_id, why).await?;
                 }
@@ -85,8 +88,17 @@ pub async fn read(session: &Session, external_ids: Vec<String>) -> Result<Vec<Ch
     Ok(found.into_iter().filter_map(|listing| convert::listing(listing).ok()).collect())
 }
 
+/// How much a picture of a listing is worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Picture {
+    /// Read from the channel after this instant.
+    Read { since_ms: i64 },
+    /// Carried by a webhook, which may be late or doubled.
+    Carried,
+}
+
 /// Stores what the channel showed, and heals drift while the connection is live.
-pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &[ChannelListing]) -> Result<(), Error> {
+pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &[ChannelListing], picture: Picture) -> Result<(), Error> {
     if found.is_empty() {
         return Ok(());
     }
@@ -94,22 +106,66 @@ pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &
     for refused in &kept.refused {
         store::refuse(tx, ctx, &connection.id, "listing", &refused.external_id, &refused.why).await?;
     }
+    for listing in found {
+        if let Some(id) = kept.ids.get(&listing.external_id) {
+            for handle in handles(listing) {
+                identity::remap(tx, ctx, Kind::ListingHandle, &connection.id, &handle, id.as_str()).await?;
+            }
+        }
+    }
+    let shown = found.iter().filter_map(|listing| Some((kept.ids.get(&listing.external_id)?.clone(), listing.levels.clone())));
+    heal(tx, ctx, connection, shown.collect(), picture).await
+}
+
+/// `key=value` of everything a connector wants back; webhooks may name a listing by one.
+fn handles(listing: &ChannelListing) -> Vec<String> {
+    let named = listing.handles.as_object().into_iter().flatten();
+    named.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect()
+}
+
+/// A webhook told quantities of one listing, by its id or by one of its handles.
+pub async fn levels_told(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, name: &str, levels: &[(Option<String>, i64)]) -> Result<(), Error> {
+    let by_handle = identity::find(tx, &ctx.tenant, Kind::ListingHandle, &connection.id, name).await?;
+    let id = match by_handle.and_then(|id| ListingId::parse(&id).ok()) {
+        Some(id) => Some(id),
+        None => listings::find_external(tx, &ctx.tenant, &connection.id, &[name]).await?.into_values().next().map(|listing| listing.id),
+    };
+    match id {
+        Some(id) => heal(tx, ctx, connection, vec![(id, levels.to_vec())], Picture::Carried).await,
+        None => Ok(()),
+    }
+}
+
+/// Levels by the channel's location.
+type Levels = Vec<(Option<String>, i64)>;
+
+/// Where the channel shows something else than it was told, it is told again. What was read after the last push is what the
+/// channel shows; what a webhook carried only raises a doubt.
+async fn heal(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, shown: Vec<(ListingId, Levels)>, picture: Picture) -> Result<(), Error> {
     if !connection.may_push() {
         return Ok(());
     }
-    let told = store::told_of(tx, &ctx.tenant, &connection.id, STOCK).await?;
+    let ids: Vec<ListingId> = shown.iter().map(|(id, _)| id.clone()).collect();
+    let told = store::told_of(tx, &ctx.tenant, STOCK, &ids).await?;
     let mut drifted = Vec::new();
-    for listing in found {
-        let Some(id) = kept.ids.get(&listing.external_id) else { continue };
-        let Some((version, sent, Some(known))) = told.get(id) else { continue };
-        let shown = |place: &String| listing.levels.iter().find(|(at, _)| at.as_deref().unwrap_or_default() == place).map(|(_, q)| (place.clone(), *q));
-        let shown = Told(known.0.keys().filter_map(shown).collect());
+    for (id, levels) in &shown {
+        let Some(known) = told.get(id) else { continue };
+        let Some(value) = &known.told else { continue };
+        let here = levels.iter().filter_map(|(place, quantity)| {
+            let place = place.clone().unwrap_or_default();
+            value.0.contains_key(&place).then_some((place, *quantity))
+        });
+        let here = Told(here.collect());
+        let differs = here.0.iter().any(|(place, quantity)| value.0.get(place) != Some(quantity));
         // While something is on its way, the difference may only be that.
-        if version == sent && shown != *known && shown.0.len() == known.0.len() {
-            tracing::info!(connection = %connection.name, listing = %id, told = ?known.0, found = ?shown.0, "the channel shows another quantity than it was told");
-            store::told_is(tx, ctx, id, STOCK, Some(&shown)).await?;
-            drifted.push(id.clone());
+        if !differs || known.version != known.sent_version {
+            continue;
         }
+        let whole = here.0.len() == value.0.len();
+        let trusted = matches!(picture, Picture::Read { since_ms } if whole && known.told_at.is_none_or(|at| at < since_ms));
+        tracing::info!(connection = %connection.name, listing = %id, told = ?value.0, found = ?here.0, trusted, "another quantity than the channel was told");
+        store::told_is(tx, ctx, id, STOCK, trusted.then_some(&here)).await?;
+        drifted.push(id.clone());
     }
     if drifted.is_empty() {
         return Ok(());

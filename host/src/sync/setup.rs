@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, inbound, poll};
+use super::{Error, Sync, fanout, inbound, poll};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
+use crate::id::VariantId;
 use crate::lanes::{self, schedule};
 use crate::listings;
 use crate::locations;
+use crate::page::PageRequest;
 use crate::plugins::wire;
 use crate::secrets::Secret;
 
@@ -119,3 +121,30 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
         })
         .await
 }
+
+/// Links what can be linked without doubt, then completes the orders that waited for it. Returns (links, completed lines).
+pub async fn link_all(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<(usize, usize), Error> {
+    let (mut linked, mut request) = (0, PageRequest::first(LINKS_AT_ONCE));
+    loop {
+        let (ctx2, id, page) = (ctx.clone(), connection.id.clone(), request.clone());
+        let (applied, next) = sync
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (applied, next) = listings::link_matching(tx, &ctx2, &id, &page).await?;
+                    let variants: Vec<VariantId> = applied.linked.iter().map(|(_, variant)| variant.clone()).collect();
+                    fanout::stock_changed(tx, &ctx2, &variants).await?;
+                    Ok::<_, Error>((applied, next))
+                })
+            })
+            .await?;
+        linked += applied.linked.len();
+        match next {
+            Some(cursor) => request = PageRequest { cursor: Some(cursor), limit: Some(LINKS_AT_ONCE) },
+            None => break,
+        }
+    }
+    Ok((linked, super::intake::retry_parked(sync, ctx, None).await?))
+}
+
+const LINKS_AT_ONCE: u32 = 200;

@@ -38,8 +38,6 @@ pub struct Desired {
     pub told: Option<Told>,
 }
 
-const TOLD: &str = "SELECT told FROM desired WHERE tenant = $1 AND listing = $2 AND field = 'stock'";
-
 fn told(row: &Row, column: usize) -> Result<Option<Told>> {
     let text: Option<String> = row.get(column)?;
     Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
@@ -108,13 +106,21 @@ pub async fn not_told(
     Ok(())
 }
 
-/// The shop itself has sold `units`: what it was told moves along.
-pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: i64) -> Result<()> {
-    let row = tx.fetch_optional(TOLD, args![&ctx.tenant, listing]).await?;
-    let Some(mut known) = row.map(|row| told(&row, 0)).transpose()?.flatten() else { return Ok(()) };
+/// The shop itself has sold `units` at `placed_at`: what it was told moves along. Only if the sale is clearly younger than
+/// the last push; a sale around it may have been overwritten, and then what the shop shows is not known.
+pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: i64, placed_at: i64) -> Result<()> {
+    let row = tx
+        .fetch_optional(
+            "SELECT told, told_at FROM desired WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
+            args![&ctx.tenant, listing],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let Some(mut known) = told(&row, 0)? else { return Ok(()) };
+    let younger = row.get::<Option<i64>>(1)?.is_some_and(|told_at| placed_at > told_at + CLOCK_SLACK_MS);
     // With several places it is not known at which one the shop took it.
     let moved = match known.0.len() {
-        1 => known.0.values_mut().next().map(|quantity| *quantity -= units),
+        1 if younger => known.0.values_mut().next().map(|quantity| *quantity -= units),
         _ => None,
     };
     let text = moved.map(|()| serde_json::to_string(&known)).transpose()?;
@@ -126,20 +132,38 @@ pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: 
     Ok(())
 }
 
+/// How far a shop's clock may be from ours.
+const CLOCK_SLACK_MS: i64 = 60_000;
+
 pub async fn told_unknown(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId) -> Result<()> {
     tx.execute("UPDATE desired SET told = NULL WHERE tenant = $1 AND listing = $2 AND field = 'stock'", args![&ctx.tenant, listing]).await?;
     Ok(())
 }
 
-/// What listings were told, for those that were.
-pub async fn told_of(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, field: &str) -> Result<BTreeMap<ListingId, (i64, i64, Option<Told>)>> {
-    let rows = conn
-        .fetch_all(
-            "SELECT listing, version, sent_version, told FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3",
-            args![tenant, connection, field],
-        )
-        .await?;
-    rows.iter().map(|row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, told(row, 3)?)))).collect()
+/// What a listing was told, and whether that is the newest.
+pub struct ToldRow {
+    pub version: i64,
+    pub sent_version: i64,
+    pub told: Option<Told>,
+    pub told_at: Option<i64>,
+}
+
+pub async fn told_of(conn: &mut impl Sql, tenant: &Tenant, field: &str, listings: &[ListingId]) -> Result<BTreeMap<ListingId, ToldRow>> {
+    let mut found = BTreeMap::new();
+    for chunk in listings.chunks(500) {
+        let mut values = vec![Value::from(tenant), Value::from(field)];
+        values.extend(chunk.iter().map(Value::from));
+        let list: Vec<String> = (3..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT listing, version, sent_version, told, told_at FROM desired WHERE tenant = $1 AND field = $2 AND listing IN ({})",
+            list.join(", ")
+        );
+        for row in conn.fetch_built(sql, &values).await? {
+            let known = ToldRow { version: row.get(1)?, sent_version: row.get(2)?, told: told(&row, 3)?, told_at: row.get(4)? };
+            found.insert(row.get(0)?, known);
+        }
+    }
+    Ok(found)
 }
 
 /// A batch as it was, or is about to be, sent.
@@ -340,7 +364,7 @@ pub async fn plan(conn: &mut impl Sql, tenant: &Tenant, id: &PlanId) -> Result<O
             args![tenant, id],
         )
         .await?;
-    Ok(row.map(|row| Ok::<_, Error>((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).transpose()?)
+    row.map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))).transpose()
 }
 
 pub async fn accept_plan(tx: &mut WriteTx, ctx: &Ctx, id: &PlanId) -> Result<()> {

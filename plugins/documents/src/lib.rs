@@ -5,7 +5,9 @@
 pub mod decimal;
 mod document;
 pub mod instant;
+mod numbers;
 pub mod json {
-    //! One JSON object, read member by member.
+    //! JSON documents, read member by member.
     pub use crate::document::{Doc, Refusal, text_extra};
+    pub use crate::numbers::parse;
 }

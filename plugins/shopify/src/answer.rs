@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::contract::{Failure, Fault, Response, Sent};
-use crate::{decimal, instant};
+use crate::{decimal, instant, json};
 
 /// A good answer.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Throttle {
 pub const TOO_COSTLY: &str = "MAX_COST_EXCEEDED";
 
 pub fn throttle(response: &Response) -> Option<Throttle> {
-    let body: Value = serde_json::from_str(response.text()).ok()?;
+    let body: Value = json::parse(response.text()).ok()?;
     throttle_of(&body)
 }
 
@@ -45,16 +45,17 @@ fn throttle_of(body: &Value) -> Option<Throttle> {
     })
 }
 
-/// Points come as `1000.0`.
+/// Points come as `1000.0`, which is read as a text.
 fn number(value: &Value) -> Option<u32> {
-    let floor = decimal::floor(decimal::parse(&value.to_string())?.max(Decimal::ZERO))?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let floor = decimal::floor(decimal::parse(&text)?.max(Decimal::ZERO))?;
     u32::try_from(floor).ok()
 }
 
 /// `mutating`: whether the request may have changed something, had it been carried out.
 pub fn read(response: &Response, mutating: bool, now: i64) -> Result<Answer, Failure> {
     let status = response.status();
-    let body: Option<Value> = serde_json::from_str(response.text().trim()).ok();
+    let body: Option<Value> = json::parse(response.text().trim()).ok();
     if !(200..300).contains(&status) {
         return Err(refused(response, status, body.as_ref(), mutating, now));
     }

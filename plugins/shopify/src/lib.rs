@@ -24,8 +24,11 @@ use entrepot_sdk::{
 };
 use settings::Settings;
 
-struct Shopify;
+/// Implements the capabilities.
+pub struct Shopify;
 
+// The exported names are a component's; no linker of another platform takes them.
+#[cfg(target_family = "wasm")]
 entrepot_sdk::export_connector!(
     Shopify: connection, orders_in, listings_in, stock_out, prices_out, fulfilment_out, cancellations_out, webhooks
 );

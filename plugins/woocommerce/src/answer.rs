@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::contract::{Failure, Fault, Response, Sent};
-use crate::instant;
+use crate::{instant, json};
 
 /// A good answer.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub fn read(response: &Response, mutating: bool, now: i64) -> Result<Answer, Fai
         return Err(Failure::config(format!("The shop redirects its API to {target}; write that address into the setting \"origin\"."))
             .with_code(status.to_string()));
     }
-    let document = json(response.text());
+    let document = document(response.text());
     if let Some(failure) = document.as_ref().and_then(|document| refused(document, status)) {
         return Err(sent(with_pause(failure, response, now), status, mutating));
     }
@@ -46,13 +46,13 @@ pub fn read(response: &Response, mutating: bool, now: i64) -> Result<Answer, Fai
 }
 
 /// The document, also behind warnings that the site printed first.
-fn json(text: &str) -> Option<Value> {
+fn document(text: &str) -> Option<Value> {
     let text = text.trim_start_matches('\u{feff}').trim();
-    if let Ok(value) = serde_json::from_str(text) {
+    if let Ok(value) = json::parse(text) {
         return Some(value);
     }
     let starts = text.match_indices(['{', '[']).map(|(at, _)| at).take(20);
-    starts.filter_map(|at| serde_json::from_str(text.get(at..)?).ok()).find(|value: &Value| value.is_object() || value.is_array())
+    starts.filter_map(|at| json::parse(text.get(at..)?).ok()).find(|value: &Value| value.is_object() || value.is_array())
 }
 
 /// `{"code": "...", "message": "...", "data": {"status": 404}}`, with whatever status it came.
@@ -89,8 +89,10 @@ pub fn item_failure(code: &str, message: &str, status: u16) -> Failure {
     }
 }
 
+/// A fault of the shop's own leaves open whether a change took effect, whatever status it came with.
 fn sent(failure: Failure, status: u16, mutating: bool) -> Failure {
-    if mutating && (status >= 500 || status == 408) { failure.with_sent(Sent::Maybe) } else { failure }
+    let doubtful = failure.fault == Fault::Remote || status == 408;
+    if mutating && doubtful { failure.with_sent(Sent::Maybe) } else { failure }
 }
 
 /// `Retry-After` in seconds or as a date; at most a day.

@@ -18,8 +18,11 @@ use entrepot_sdk::{
 };
 use settings::Settings;
 
-struct WooCommerce;
+/// Implements the capabilities.
+pub struct WooCommerce;
 
+// The exported names are a component's; no linker of another platform takes them.
+#[cfg(target_family = "wasm")]
 entrepot_sdk::export_connector!(
     WooCommerce: connection, orders_in, listings_in, stock_out, prices_out, fulfilment_out, cancellations_out, refunds, webhooks
 );

@@ -15,7 +15,8 @@ use std::time::Instant;
 
 use entrepot_tests::baselines::{accept, bare, map, orders, signed};
 use entrepot_tests::load::{self, Load, Outcome, Requests};
-use entrepot_tests::report::Report;
+use entrepot_tests::report::{Figure, Report};
+use entrepot_tests::sandbox;
 
 const CONNECTIONS: u64 = 64;
 
@@ -41,8 +42,22 @@ fn measure(arguments: &[String]) -> ExitCode {
         let folder = tempfile::tempdir().unwrap();
         report.baseline("B4", "orders into bare SQLite in groups of 16, 4 channels", orders::run(folder.path(), 10_000, 4), "orders/s");
     }
-    if wanted("B5") {
-        report.baseline("B5", format!("native mapping of an order of {} bytes", map::SAMPLE.len()), native_map_us(), "us");
+    let native_us = native_map_us();
+    if wanted("B5") || wanted("T6") {
+        report.baseline("B5", format!("native mapping of an order of {} bytes", map::SAMPLE.len()), native_us, "us");
+    }
+    if wanted("T6") || wanted("T7") {
+        let folder = tempfile::tempdir().unwrap();
+        let component = sandbox::connector(folder.path());
+        if wanted("T6") {
+            let fresh_us = runtime.block_on(sandbox::fresh_call_us(&component, 2_000));
+            let what = format!("connector call in a fresh instance, {fresh_us:.1} us, against native mapping");
+            report.figures.push(Figure::at_most("T6", what, fresh_us / native_us, 12.0, 9.0));
+        }
+        if wanted("T7") {
+            let us = runtime.block_on(sandbox::instantiate_us(&component, 5_000));
+            report.figures.push(Figure::at_most("T7", "microseconds to make and drop an instance, median", us, 20.0, 10.0));
+        }
     }
     for id in asked.iter().filter(|id| id.starts_with('T') && !report.figures.iter().any(|f| f.id == **id)) {
         report.skipped.push(entrepot_tests::report::Skipped { id: (*id).into(), why: "this program does not measure it yet".into() });

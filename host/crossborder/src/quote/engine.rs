@@ -240,7 +240,10 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn step(&mut self, citation: &Arc<Citation>, why: String) {
-        self.trace.push(TraceStep { citation: Arc::clone(citation), why, facts: Vec::new() });
+        let said = |s: &TraceStep| Arc::ptr_eq(&s.citation, citation) && s.why == why;
+        if !self.trace.iter().any(said) {
+            self.trace.push(TraceStep { citation: Arc::clone(citation), why, facts: Vec::new() });
+        }
     }
 
     pub(super) fn goods_total(&self) -> Result<Money, MoneyError> {

@@ -77,7 +77,13 @@ impl Run<'_> {
             let percent = (*rate * crate::money::Decimal::ONE_HUNDRED).normalize();
             self.step(cite, format!("{tax} {percent} % {} at import", applied.jurisdiction));
         }
-        Ok(Some(applied.total()?))
+        let total = applied.total()?;
+        if total.is_zero() && self.facts.outside_tax_area == Some(true) {
+            // No EU VAT is not no tax: these places have their own.
+            self.lack(format!("the local import tax of {}: only the EU's VAT is known not to apply", applied.jurisdiction));
+            return Ok(None);
+        }
+        Ok(Some(total))
     }
 
     /// Whether the destination waives the tax on the whole consignment by a value threshold.

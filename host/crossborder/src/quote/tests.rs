@@ -211,6 +211,14 @@ fn northern_ireland_counts_as_the_eu_at_the_british_rate() {
 }
 
 #[test]
+fn outside_the_vat_area_the_local_tax_is_missing_not_zero() {
+    let canaries = ask(with(with(ioss(5000), "ship_to", json!("ES")), "region", json!("CN")));
+    assert_eq!(canaries.scheme.as_deref(), Some("eu.outside_vat_area"));
+    assert_eq!(canaries.amounts.tax, None);
+    assert!(canaries.missing.iter().any(|m| m.contains("ES-CN")), "{:?}", canaries.missing);
+}
+
+#[test]
 fn a_missing_rate_of_exchange_is_named() {
     let quote = ask(with(ioss(4000), "currency", json!("KWD")));
     assert!(quote.scheme.is_none());

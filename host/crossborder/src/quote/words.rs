@@ -13,6 +13,7 @@ fn by(collector: &str) -> String {
         "buyer_reverse_charge" => "accounted for by the buyer (reverse charge)".to_owned(),
         "none" => "collected by nobody".to_owned(),
         "seller_if_nexus" => "collected by the seller where it has nexus".to_owned(),
+        "customs" => "collected by customs".to_owned(),
         other => format!("collected by the {other}"),
     }
 }

@@ -1,7 +1,9 @@
 //! SQL on the table `bucket`.
 
 use crate::args;
+use crate::ctx::Tenant;
 use crate::egress::{Bucket, BucketKey};
+use crate::id::ConnectionId;
 use crate::store::{Error, Sql, WriteTx};
 
 pub struct Row {
@@ -52,5 +54,10 @@ pub async fn hold(tx: &mut WriteTx, key: &BucketKey, until_ms: i64) -> Result<()
         args![&key.tenant, &key.connection, &key.bucket, until_ms],
     )
     .await?;
+    Ok(())
+}
+
+pub async fn remove_connection(tx: &mut WriteTx, tenant: &Tenant, connection: &ConnectionId) -> Result<(), Error> {
+    tx.execute("DELETE FROM bucket WHERE tenant = $1 AND connection = $2", args![tenant, connection]).await?;
     Ok(())
 }

@@ -147,8 +147,12 @@ async fn live_in(db: &TestDb, zone: &'static str) {
 }
 
 fn runner(db: &TestDb, runs: &Arc<std::sync::Mutex<Vec<String>>>) -> Runner {
+    runner_on(db.store.clone(), db, runs)
+}
+
+fn runner_on(store: crate::store::Store, db: &TestDb, runs: &Arc<std::sync::Mutex<Vec<String>>>) -> Runner {
     let handlers = Handlers::new().with(LaneKind::Poll, Counting(runs.clone())).with(LaneKind::Reconcile, Counting(runs.clone()));
-    Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default())
+    Runner::new(store, db.ctx(), handlers, Limits::default())
 }
 
 async fn fired(db: &TestDb) -> Vec<String> {
@@ -162,7 +166,11 @@ crate::on_both! {
             plan_run(&db, connection(n), Run::OrdersIn, "*/5 * * * *").await;
         }
         let runs = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let mut nodes: Vec<Runner> = (0..3).map(|_| runner(&db, &runs)).collect();
+        let mut nodes = Vec::new();
+        for _ in 0..3 {
+            let store = db.another_process().await.unwrap_or_else(|| db.store.clone());
+            nodes.push(runner_on(store, &db, &runs));
+        }
         for _ in 0..100 {
             db.clock.advance(300_000);
             let [a, b, c] = nodes.as_mut_slice() else { unreachable!() };

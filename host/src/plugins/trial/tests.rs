@@ -31,19 +31,20 @@ impl Generator<'_> {
     /// Types with a name become definitions; `use`d names lead to the type itself.
     fn named(&mut self, id: TypeId) -> Json {
         let ty = &self.resolve.types[id];
-        let (TypeDefKind::Type(_), _) | (_, None) = (&ty.kind, &ty.name) else {
-            let name = ty.name.clone().unwrap();
-            if !self.definitions.contains_key(&name) {
-                self.definitions.insert(name.clone(), Json::Null);
-                let mut schema = self.shape(id);
-                if let (Some(docs), Some(object)) = (&ty.docs.contents, schema.as_object_mut()) {
-                    object.insert("description".into(), docs.trim().replace('\n', " ").into());
-                }
-                self.definitions.insert(name.clone(), schema);
-            }
-            return json!({"$ref": format!("#/$defs/{name}")});
+        let name = match (&ty.kind, &ty.name) {
+            (TypeDefKind::Type(_), _) | (_, None) => return self.shape(id),
+            (_, Some(name)) => name.clone(),
         };
-        self.shape(id)
+        if !self.definitions.contains_key(&name) {
+            // Reserved first, should a type ever lead back to itself.
+            self.definitions.insert(name.clone(), Json::Null);
+            let mut schema = self.shape(id);
+            if let (Some(docs), Some(object)) = (&ty.docs.contents, schema.as_object_mut()) {
+                object.insert("description".into(), docs.trim().replace('\n', " ").into());
+            }
+            self.definitions.insert(name.clone(), schema);
+        }
+        json!({"$ref": format!("#/$defs/{name}")})
     }
 
     fn shape(&mut self, id: TypeId) -> Json {

@@ -64,7 +64,7 @@ fn product_of(change: &PriceChange, currency: &str, variants: &[Value]) -> Resul
                 Failure::invalid(format!("The price is in {}, the shop sells in {currency}.", money.currency)).with_code("currency")
             );
         }
-        if !decimal::parse(&money.amount).is_some_and(|amount| !amount.is_sign_negative()) {
+        if decimal::parse(&money.amount).is_none_or(|amount| amount.is_sign_negative()) {
             return Err(Failure::invalid(format!("\"{}\" is not a price.", money.amount)));
         }
     }

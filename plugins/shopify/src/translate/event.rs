@@ -7,7 +7,7 @@ use super::listing::INVENTORY_ITEM;
 use super::rest;
 use crate::contract::{Delivery, Event, Failure, Level, ListingLevels, OrderHint};
 use crate::gid;
-use crate::json::{Doc, Refusal};
+use crate::json::{self, Doc, Refusal};
 
 pub fn delivery(delivery: &Delivery) -> Result<Vec<Event>, Failure> {
     let read: fn(Doc<'_>, &Value) -> Result<Vec<Event>, Refusal> = match delivery.topic.as_str() {
@@ -23,7 +23,7 @@ pub fn delivery(delivery: &Delivery) -> Result<Vec<Event>, Failure> {
         "app/uninstalled" => uninstalled,
         other => return Ok(vec![Event::Ignored(format!("the topic \"{other}\" concerns neither orders nor stock nor products"))]),
     };
-    let body: Value = serde_json::from_str(&delivery.body).map_err(|error| {
+    let body: Value = json::parse(&delivery.body).map_err(|error| {
         Failure::invalid(format!("The body of a {} delivery is not JSON: {error}", delivery.topic)).with_code("not-json")
     })?;
     let events = Doc::new(&body).and_then(|doc| read(doc, &body));

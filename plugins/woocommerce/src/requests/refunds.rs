@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Call, PAGE_MAX, number};
 use crate::contract::RefundOrder;
+use crate::decimal;
 use crate::translate::OUR_REFUND;
 
 pub fn list_refunds(order: &str) -> Call {
@@ -39,7 +40,10 @@ pub fn create_refund(refund: &RefundOrder, mark: &str) -> Call {
     )
 }
 
-/// An exact amount as a JSON number, digit for digit.
+/// An amount as a JSON number, as the field is documented. One whose value the number would not keep goes as text, which the
+/// shop reads too.
 fn amount_number(amount: &str) -> Value {
-    serde_json::from_str(amount).ok().filter(Value::is_number).unwrap_or_else(|| Value::from(amount))
+    let number: Option<Value> = serde_json::from_str(amount).ok().filter(Value::is_number);
+    let exact = |number: &Value| decimal::parse(&number.to_string()) == decimal::parse(amount);
+    number.filter(exact).unwrap_or_else(|| Value::from(amount))
 }

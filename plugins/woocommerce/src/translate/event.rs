@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::listing::{Offered, Units, listing};
 use super::order::order;
 use crate::contract::{Delivery, Event, Failure, Fault, OrderHint, failure};
-use crate::json::{Doc, Refusal};
+use crate::json::{self, Doc, Refusal};
 use crate::settings::Settings;
 
 /// The events of one delivery. The body of an order or product is the same document that the REST API gives.
@@ -14,7 +14,7 @@ pub fn delivery(delivery: &Delivery, settings: &Settings) -> Result<Vec<Event>, 
     if !matches!(resource, "order" | "product") || !matches!(change, "created" | "updated" | "restored" | "deleted") {
         return Ok(vec![Event::Ignored(format!("the topic \"{}\" concerns neither orders nor products", delivery.topic))]);
     }
-    let body: Value = serde_json::from_str(&delivery.body).map_err(|error| {
+    let body: Value = json::parse(&delivery.body).map_err(|error| {
         failure(Fault::Invalid, Some("not-json"), format!("The body of a {} delivery is not JSON: {error}", delivery.topic))
     })?;
     let events = match (resource, change) {

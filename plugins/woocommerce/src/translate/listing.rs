@@ -66,7 +66,7 @@ pub enum Offered {
 
 /// Members with a field in the record, twins in the site's own time zone, and what only matters on the shop's own pages
 /// (texts, pictures, recommendations, ratings, downloads, tax classes): a listing tells what is sold, not how it looks.
-const NOT_IN_EXTRAS: [&str; 48] = [
+const NOT_IN_EXTRAS: [&str; 44] = [
     "id",
     "name",
     "sku",
@@ -78,7 +78,6 @@ const NOT_IN_EXTRAS: [&str; 48] = [
     "weight",
     "permalink",
     "date_modified_gmt",
-    "attributes",
     "parent_id",
     "date_created",
     "date_modified",
@@ -112,9 +111,6 @@ const NOT_IN_EXTRAS: [&str; 48] = [
     "post_password",
     "generated_slug",
     "permalink_template",
-    "brands",
-    "on_sale",
-    "purchasable",
 ];
 
 /// One product or variation. `parent` is the product a variation belongs to, where the reader knows it.
@@ -144,6 +140,8 @@ pub fn listing(document: &Value, parent: Option<&Value>, units: &Units) -> Resul
     };
     let quantity = if counts == StockTracking::Tracked { doc.decimal("stock_quantity")? } else { None };
     let mut extras = doc.rest(&NOT_IN_EXTRAS);
+    // A variation's attributes are its options; a product's are a description of it.
+    extras.retain(|extra| extra.key != "attributes" || product.is_none());
     let level = quantity.map(|quantity| level(quantity, &mut extras)).transpose()?;
     let weight = doc.decimal("weight")?;
     let (hs_code, origin) = (meta.hs_code().and_then(|text| hs_code(&text)), meta.origin().and_then(|text| country(&text)));

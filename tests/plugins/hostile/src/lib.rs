@@ -17,6 +17,7 @@ fn document(title: impl Into<String>) -> Vec<Document> {
 
 /// Neither a tail call nor a constant to the optimiser.
 #[inline(never)]
+#[allow(unconditional_recursion)]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 32]);
     recurse(depth + 1).wrapping_add(frame[(depth % 32) as usize])

@@ -169,6 +169,8 @@ pub enum ShopifyRefused {
     NoSuchOrder(i64),
     #[error("order {order} has no open line with SKU {sku}")]
     NoSuchLine { order: i64, sku: String },
+    #[error("order {0} is cancelled and cannot be edited")]
+    Cancelled(i64),
     #[error("order {0} has nothing left to ship")]
     NothingToShip(i64),
     #[error("order {0} cannot be cancelled: it is cancelled or partly shipped")]

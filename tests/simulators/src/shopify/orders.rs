@@ -215,6 +215,9 @@ impl State {
     /// The merchant edits an order: `sku` shall now have `units` (never fewer than were shipped).
     pub(crate) fn edit(&mut self, id: i64, sku: &str, units: i64, now: i64) -> Result<(), ShopifyRefused> {
         let order = self.orders.get(&id).ok_or(ShopifyRefused::NoSuchOrder(id))?;
+        if order.cancelled_at.is_some() {
+            return Err(ShopifyRefused::Cancelled(id));
+        }
         let at = order.lines.iter().position(|line| line.sku == sku);
         let fulfillment_order = order.fulfillment_orders.last().copied().unwrap_or_default();
         let (line_id, variant, difference) = match at {

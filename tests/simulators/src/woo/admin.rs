@@ -196,7 +196,7 @@ fn admin_refund(order: &Order, wanted: &[(&str, i64)], restock: bool) -> Result<
         amount = order.total() - order.refunds.iter().map(|refund| refund.amount).sum::<Decimal>();
     } else {
         for (sku, units) in wanted {
-            let line = order.lines.iter().find(|line| line.sku == *sku);
+            let line = order.lines.iter().find(|line| line.sku == *sku && line.quantity - line.refunded >= *units);
             let line = line.ok_or_else(|| Refused::NoSuchLine { order: order.id, sku: (*sku).to_owned() })?;
             take(line, *units);
         }

@@ -184,7 +184,7 @@ pub enum Refused {
     NoSuchSku(String),
     #[error("the shop has no order {0}")]
     NoSuchOrder(i64),
-    #[error("order {order} has no line with SKU {sku}")]
+    #[error("order {order} has no line with that many units of {sku} left")]
     NoSuchLine { order: i64, sku: String },
     #[error("{sku} is not counted by this shop, so its stock cannot be set")]
     NotCounted { sku: String },

@@ -87,6 +87,8 @@ pub(crate) struct Line {
     /// Units taken out of the shop's own stock for this line and not put back.
     pub(crate) reduced: i64,
     pub(crate) refunded: i64,
+    /// Refunded units that went back on the shelf.
+    pub(crate) restocked: i64,
     pub(crate) meta: Vec<Meta>,
 }
 

@@ -46,6 +46,7 @@ impl State {
             total_tax: tax,
             reduced: 0,
             refunded: 0,
+            restocked: 0,
             meta,
         })
     }
@@ -175,7 +176,7 @@ impl State {
             .lines
             .iter()
             .enumerate()
-            .map(|(index, line)| (index, line_item(line), line.quantity - line.refunded - line.reduced))
+            .map(|(index, line)| (index, line_item(line), line.quantity - line.restocked - line.reduced))
             .collect();
         for (index, item, units) in wanted {
             self.move_line_stock(id, index, item, units, now);
@@ -229,13 +230,15 @@ impl State {
             }
         };
         if let Some(line) = self.orders.get_mut(&id).and_then(|order| order.lines.get_mut(index)) {
-            line.quantity = units;
+            // What was refunded stays on the order.
+            line.quantity = units.max(line.refunded);
             (line.subtotal, line.total) = (fresh.subtotal, fresh.total);
             (line.subtotal_tax, line.total_tax) = (fresh.subtotal_tax, fresh.total_tax);
-            if counted {
-                let difference = units - line.refunded - line.reduced;
-                self.move_line_stock(id, index, item, difference, now);
-            }
+            // An order that takes no stock (any more) may still hold some; it never takes more.
+            let due = line.quantity - line.restocked;
+            let target = if counted { due } else { due.min(line.reduced) };
+            let difference = target - line.reduced;
+            self.move_line_stock(id, index, item, difference, now);
         }
         if let Some(order) = self.orders.get_mut(&id) {
             order.lines.retain(|line| line.quantity > 0);
@@ -257,7 +260,9 @@ impl State {
             let line = &mut order.lines[index];
             line.refunded += units;
             if refund.restock {
-                back.push((index, line_item(line), (*units).min(line.reduced)));
+                let back_units = (*units).min(line.reduced);
+                line.restocked += back_units;
+                back.push((index, line_item(line), back_units));
             }
         }
         order.refunds.push(Refund {

@@ -2,6 +2,7 @@
 // Tests read the place of the documents from the environment and call the shops themselves.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod books;
 mod receiver;
 mod schema;
 mod shopify;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::receiver::http;
 
 mod api;
+mod complete;
 mod faults;
 mod orders;
 mod quantities;
@@ -15,7 +16,7 @@ mod webhooks;
 
 const NOON: i64 = 1_795_176_000_000;
 
-struct App {
+pub(crate) struct App {
     http: reqwest::Client,
     origin: String,
     token: String,
@@ -33,7 +34,7 @@ async fn grant(shop: &ShopifyShop, secret: &str) -> (u16, Value) {
 }
 
 impl App {
-    async fn of(shop: &ShopifyShop) -> Self {
+    pub(crate) async fn of(shop: &ShopifyShop) -> Self {
         let (status, body) = grant(shop, shop.client_secret()).await;
         assert_eq!(status, 200);
         assert_eq!(body["expires_in"], 86_399);
@@ -55,7 +56,7 @@ impl App {
     }
 
     /// Data of a query that must not have errors.
-    async fn run(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn run(&self, query: &str, variables: Value) -> Value {
         let (status, body) = self.try_run(query, variables).await.unwrap();
         assert_eq!(status, 200, "{body}");
         assert!(body.get("errors").is_none(), "{body}");

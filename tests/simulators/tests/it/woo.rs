@@ -14,17 +14,17 @@ mod webhooks;
 
 const NOON: i64 = 1_795_176_000_000;
 
-struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     key: String,
     secret: String,
 }
 
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: reqwest::header::HeaderMap,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 impl Answer {
@@ -43,7 +43,7 @@ impl Answer {
 }
 
 impl Client {
-    fn of(shop: &WooShop) -> Self {
+    pub(crate) fn of(shop: &WooShop) -> Self {
         Self {
             http: crate::receiver::http(),
             base: format!("{}/wp-json/wc/v3", shop.origin()),
@@ -63,7 +63,7 @@ impl Client {
         Ok(Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.try_call(Method::GET, path, None).await.unwrap()
     }
 

@@ -68,6 +68,10 @@ pub(super) async fn create(Shop(inner): Shop<Arc<Inner>>, Path(id): Path<String>
         for line in body.get("line_items").and_then(Value::as_array).unwrap_or(&Vec::new()) {
             let line_id = line.get("id").and_then(Value::as_i64).unwrap_or_default();
             let units = line.get("quantity").and_then(Value::as_i64).unwrap_or_default();
+            let known = order.lines.iter().find(|known| known.id == line_id);
+            if known.is_none_or(|known| units < 0 || units > known.quantity - known.refunded) {
+                return Err(ApiError::invalid_param("line_items", "The refunded quantity is more than what is left of the line."));
+            }
             lines.push((line_id, units, line.get("refund_total").and_then(money).unwrap_or_default()));
         }
         let amount = amount.unwrap_or_else(|| lines.iter().map(|(_, _, net)| *net).sum());

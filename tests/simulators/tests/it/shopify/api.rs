@@ -149,16 +149,22 @@ async fn the_bucket_is_shown_emptied_by_throttling_and_filled_by_the_clock() {
     let query = "{ products(first: 50) { nodes { id } } }";
     let (_, body) = app.try_run(query, json!({})).await.unwrap();
     let cost = &body["extensions"]["cost"];
-    assert_eq!((&cost["requestedQueryCost"], &cost["actualQueryCost"]), (&json!(52), &json!(3)));
+    assert_eq!((&cost["requestedQueryCost"], &cost["actualQueryCost"]), (&json!(9), &json!(3)));
     assert_eq!(cost["throttleStatus"], json!({ "maximumAvailable": 200.0, "currentlyAvailable": 197, "restoreRate": 10.0 }));
-    shop.drain_bucket(40);
+    shop.drain_bucket(4);
     let (status, body) = app.try_run(query, json!({})).await.unwrap();
     assert_eq!((status, &body["errors"][0]["extensions"]["code"]), (200, &json!("THROTTLED")));
-    assert_eq!(body["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"], 40);
+    assert_eq!(body["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"], 4);
     assert!(body.get("data").is_none());
     hand.advance_ms(1200);
     assert!(app.try_run(query, json!({})).await.unwrap().1.get("errors").is_none());
-    let greedy = "{ products(first: 250) { nodes { variants(first: 10) { nodes { id } } } } }";
+    shop.drain_bucket(200);
+    let seen = "query($id: ID!) { product(id: $id) { variants(first: 250) { nodes { inventoryItem { id tracked } } } } }";
+    let (_, body) = app.try_run(seen, json!({ "id": "gid://shopify/Product/1" })).await.unwrap();
+    let cost = &body["extensions"]["cost"];
+    assert_eq!((&cost["requestedQueryCost"], &cost["actualQueryCost"]), (&json!(25), &json!(1)));
+    let greedy = "{ products(first: 250) { nodes { variants(first: 250) { nodes { inventoryItem { inventoryLevels(first: 250) {
+        nodes { item { inventoryLevels(first: 250) { nodes { id } } } } } } } } } } }";
     let (_, body) = app.try_run(greedy, json!({})).await.unwrap();
     assert_eq!(body["errors"][0]["extensions"]["code"], "MAX_COST_EXCEEDED");
 }

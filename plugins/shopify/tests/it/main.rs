@@ -1,0 +1,11 @@
+//! The connector against the channel's schema and documents, and against a shop that answers by them.
+#![allow(clippy::unwrap_used)]
+
+mod behaviour;
+mod documents;
+mod fields;
+mod flows;
+mod manifest;
+mod schema;
+mod server;
+mod specs;
