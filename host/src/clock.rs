@@ -86,6 +86,14 @@ impl Clock {
         }
     }
 
+    /// How many wait for a manual clock to move: a test that sees some and nothing else at work moves it.
+    pub fn sleepers(&self) -> usize {
+        match &self.0 {
+            Inner::Manual(now) => now.receiver_count(),
+            Inner::System(_) | Inner::Following(_) => 0,
+        }
+    }
+
     /// Returns when the clock reaches `at_ms`.
     pub async fn sleep_until(&self, at_ms: i64) {
         match &self.0 {
@@ -156,7 +164,9 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!sleeper.is_finished());
+        assert_eq!(clock.sleepers(), 1);
         clock.advance(10);
         assert!(sleeper.await.is_ok());
+        assert_eq!(clock.sleepers(), 0);
     }
 }

@@ -1,4 +1,6 @@
 //! All SQL on `desired`, `effect`, `stream_cursor`, `refusal` and `plan`.
+//!
+//! An order by a key's text `|| ''` keeps SQLite from walking the primary key of a whole merchant to save a small sort.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +49,7 @@ pub async fn due(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId, fiel
     let rows = conn
         .fetch_all(
             "SELECT listing, version, told FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3 AND version > sent_version \
-             AND effect IS NULL AND retry_at <= $4 ORDER BY listing LIMIT $5",
+             AND effect IS NULL AND retry_at <= $4 ORDER BY listing || '' LIMIT $5",
             args![&ctx.tenant, connection, field, ctx.now_ms(), limit],
         )
         .await?;
@@ -186,7 +188,7 @@ pub async fn open_effect(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection
     let row = conn
         .fetch_optional(
             "SELECT id, idempotency_key, request, state, attempts FROM effect WHERE tenant = $1 AND connection = $2 AND field = $3 \
-             AND state <> 'done' ORDER BY id LIMIT 1",
+             AND state <> 'done' ORDER BY id || '' LIMIT 1",
             args![&ctx.tenant, connection, field],
         )
         .await?;

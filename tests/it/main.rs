@@ -1,0 +1,11 @@
+//! Stories: what happens between two shops, told through the hub's own doors with the real connectors in the sandbox.
+
+#![allow(clippy::unwrap_used)]
+
+mod arrivals;
+mod changes;
+mod documents;
+mod doors;
+mod golive;
+mod journey;
+mod trouble;

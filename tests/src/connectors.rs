@@ -1,0 +1,64 @@
+//! The real connectors, built, packed and compiled once on this machine; every test hub installs them from here.
+//!
+//! They are built in a target directory of their own (`TARGET/plugins`), so that cargo never waits for itself. Machine code
+//! is kept beside them under a fixed master key: later hubs and later runs load it instead of compiling.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use entrepot::id::Entropy;
+use entrepot::plugins::Engine;
+use entrepot::plugins::compile::Compiler;
+use entrepot::plugins::package::Build;
+use entrepot::secrets::MasterKey;
+
+/// What a hub needs to install them.
+pub struct Connectors {
+    /// The packed files by the connectors' names.
+    pub packed: Vec<(&'static str, Vec<u8>)>,
+    /// The data folder that test hubs share; only the cache of machine code lies in it.
+    pub data_folder: PathBuf,
+}
+
+pub const NAMES: [&str; 2] = ["woocommerce", "shopify"];
+
+/// The same for every test hub, because the cache is authenticated with it.
+pub fn master() -> MasterKey {
+    MasterKey::random(&Entropy::seeded(20_261_121))
+}
+
+/// `compile-connector`, which cargo builds beside every test of this package.
+pub fn compiler() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
+    folder.join(format!("compile-connector{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Builds on first use.
+pub fn ready() -> &'static Connectors {
+    static READY: OnceLock<Connectors> = OnceLock::new();
+    // A thread of its own: callers are inside their tests' runtimes.
+    READY.get_or_init(|| std::thread::spawn(build).join().unwrap())
+}
+
+fn build() -> Connectors {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
+    let mut folder = PathBuf::new();
+    let mut packed = Vec::new();
+    for name in NAMES {
+        let package = Build { dir: &plugins.join(name), out: None, target_dir: None }.run().unwrap();
+        packed.push((name, std::fs::read(&package.path).unwrap()));
+        folder = package.path.parent().unwrap().to_path_buf();
+    }
+    let data_folder = folder.join("stories");
+    let engine = Engine::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let compiler = Compiler::new(&engine, &data_folder.join("compiled"), &master(), compiler(), Entropy::system()).unwrap();
+        for (_, wasm) in &packed {
+            compiler.component(wasm).await.unwrap();
+        }
+    });
+    Connectors { packed, data_folder }
+}
