@@ -11,6 +11,7 @@
 
 mod error;
 mod export;
+mod file;
 mod import;
 mod model;
 mod store;
@@ -19,7 +20,8 @@ use std::collections::BTreeMap;
 
 pub use error::Error;
 pub use export::Export;
-pub use import::{COLUMNS, Hook, Importer, LineProblem, Options, Report, import};
+pub use file::COLUMNS;
+pub use import::{Hook, LineProblem, Options, Progress, Report, import};
 pub use model::{Country, Facts, Filter, Gtin, HsCode, Problem, Product, Sku, Variant, VariantPatch};
 
 use crate::ctx::{Ctx, Tenant};

@@ -10,6 +10,7 @@ mod body;
 mod client;
 mod credential;
 mod error;
+pub mod hub;
 mod origin;
 mod pacing;
 mod resolve;

@@ -3,6 +3,7 @@
 //! Leaves: [`id`], [`clock`], [`ctx`], [`money`]. Plumbing: [`store`]. See ARCHITECTURE.md for the whole map and who may call whom.
 
 pub mod access;
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod catalog;

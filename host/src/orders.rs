@@ -103,6 +103,11 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, after: 
     store::list(conn, tenant, filter, after, limit).await
 }
 
+/// Orders placed since an instant, per connection that has any.
+pub async fn count_since(conn: &mut impl Sql, tenant: &Tenant, since_at: i64) -> Result<Vec<(ConnectionId, i64)>, Error> {
+    store::count_since(conn, tenant, since_at).await
+}
+
 /// The buyer, opened. `None` after an erasure.
 pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &OrderId) -> Result<Option<Personal>, Error> {
     store::personal(conn, ctx, vault, order).await

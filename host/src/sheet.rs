@@ -3,7 +3,7 @@
 //! Takes what spreadsheet programs write: a byte order mark, CRLF, quoted cells with line breaks, a header in any case.
 //! Memory is bounded by the longest row, and that by [`MAX_ROW_BYTES`]. Cells are trimmed; blank rows are skipped.
 
-use std::io::{Cursor, Read};
+use std::io::{Chain, Cursor, Read};
 
 /// A forgotten closing quote would otherwise swallow the rest of the file.
 const MAX_ROW_BYTES: u64 = 1 << 20;
@@ -128,9 +128,12 @@ impl<R: Read> Sheet<R> {
 /// Every row ends with one, so that the last counts like the others.
 const LAST_LINE_END: &[u8] = b"\n";
 
+/// What was read to find the separator, and the rest.
+type Head<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Counts what one row takes from the source.
 struct Counted<R> {
-    source: std::io::Chain<std::io::Chain<Cursor<Vec<u8>>, R>, Cursor<&'static [u8]>>,
+    source: Chain<Head<R>, Cursor<&'static [u8]>>,
     left: u64,
 }
 

@@ -15,6 +15,7 @@ pub mod listings;
 pub mod poll;
 pub mod push;
 pub mod setup;
+mod shown;
 mod store;
 pub mod subscriptions;
 pub mod writeback;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use connectors::{Connectors, Session};
 pub use error::Error;
+pub use shown::{Shown, shown};
 pub use store::{Drift, Refused, Unsent};
 
 use crate::ctx::{Ctx, Tenant};

@@ -389,6 +389,7 @@ CREATE TABLE desired (
     told          TEXT,                     -- the value it acknowledged; null: not known, read it first
     told_at       BIGINT,
     effect        TEXT,                     -- the effect under way
+    doubted       BIGINT NOT NULL,          -- the shop changed something while an effect was under way: its outcome is not trusted
     problem       TEXT,                     -- why the channel refused it
     retry_at      BIGINT NOT NULL,          -- not before
     PRIMARY KEY (tenant, listing, field)

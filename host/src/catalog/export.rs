@@ -1,7 +1,7 @@
 //! Catalogue files out: the columns of an import, by SKU, a page of variants at a time.
 
 use super::error::Error;
-use super::import::COLUMNS;
+use super::file::COLUMNS;
 use super::model::{Country, Filter, Gtin, HsCode, Variant};
 use super::store;
 use crate::ctx::Tenant;

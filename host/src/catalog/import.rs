@@ -3,43 +3,20 @@
 //! Memory is bounded by one batch, one number per SKU of the file (to refuse a SKU that comes twice) and the first
 //! [`MAX_PROBLEMS`] problems. Each row stands for itself: a refused one changes nothing and stops nothing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
 use super::error::Error;
-use super::model::{Country, Facts, Gtin, HsCode, Problem, Product, Sku, Variant, VariantPatch, clean_title};
+use super::file::{Batch, Importer, Parsed, Refusal};
+use super::model::{Facts, Problem, Product, Variant};
 use super::store;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ProductId, VariantId};
-use crate::patch::Patch;
-use crate::sheet::{BadRow, Row, Sheet, unguard};
 use crate::store::{Sql, Store, WriteTx};
 
-/// What a file may hold, in the order of an export. Only `sku` must be there.
-///
-/// `product`: title of the product, found by it or made; `product_id`: which of several with one title; `title`: what tells
-/// the variant from its siblings; `weight_g` and `*_mm`: whole grams and millimetres; `origin`: two-letter country;
-/// `safety_stock`: units that no channel is shown.
-pub const COLUMNS: [&str; 12] = [
-    "sku",
-    "product",
-    "product_id",
-    "title",
-    "gtin",
-    "weight_g",
-    "length_mm",
-    "width_mm",
-    "height_mm",
-    "hs_code",
-    "origin",
-    "safety_stock",
-];
-
-const BATCH_ROWS: usize = 500;
 const MAX_PROBLEMS: usize = 1_000;
 /// Another import may have made the same SKU or product meanwhile; reading anew settles it.
 const ATTEMPTS: usize = 3;
@@ -73,13 +50,15 @@ pub struct Report {
 pub type Hook =
     Arc<dyn for<'t> Fn(&'t mut WriteTx, &'t Ctx, &'t [VariantId]) -> BoxFuture<'t, Result<(), crate::store::Error>> + Send + Sync>;
 
+pub type Progress = Box<dyn FnMut(&Report) + Send>;
+
 #[derive(Default)]
 pub struct Options {
     /// Changes nothing and reports what would be changed.
     pub dry_run: bool,
     pub republish: Option<Hook>,
     /// Called after every batch.
-    pub progress: Option<Box<dyn FnMut(&Report) + Send>>,
+    pub progress: Option<Progress>,
 }
 
 /// Reads and applies a whole file. The one operation here that opens transactions itself: one per batch.
@@ -152,154 +131,6 @@ impl Report {
     }
 }
 
-/// Rows of a file, checked each for itself.
-pub struct Importer<R> {
-    sheet: Sheet<R>,
-    /// Where each of [`COLUMNS`] is in the file.
-    positions: [Option<usize>; COLUMNS.len()],
-    /// Line by hash of the SKU.
-    seen: HashMap<u64, u64>,
-}
-
-/// Rows to apply together, and what was refused on the way.
-pub struct Batch {
-    rows: Vec<Parsed>,
-    refused: Report,
-}
-
-struct Parsed {
-    line: u64,
-    sku: Sku,
-    product: Option<String>,
-    product_id: Option<ProductId>,
-    patch: VariantPatch,
-}
-
-impl<R: Read> Importer<R> {
-    pub fn open(source: R) -> Result<Self, Error> {
-        let sheet = Sheet::open(source)?;
-        if let Some(unknown) = sheet.columns().iter().find(|column| !COLUMNS.contains(&column.as_str())) {
-            return Err(Error::UnknownColumn { column: unknown.chars().take(80).collect() });
-        }
-        let positions = COLUMNS.map(|column| sheet.columns().iter().position(|found| found == column));
-        if positions[0].is_none() {
-            return Err(Error::NoSkuColumn);
-        }
-        Ok(Self { sheet, positions, seen: HashMap::new() })
-    }
-
-    /// `None` at the end of the file.
-    pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
-        let mut batch = Batch { rows: Vec::new(), refused: Report::default() };
-        while batch.rows.len() + batch.refused.refused.len() < BATCH_ROWS {
-            match self.sheet.next_row()? {
-                None if batch.rows.is_empty() && batch.refused.refused_lines == 0 => return Ok(None),
-                None => break,
-                Some(Err(BadRow { line, what, remedy })) => batch.refused.refuse(line, vec![Problem::new("row", &what, remedy)]),
-                Some(Ok(row)) => match self.parse(&row) {
-                    Ok(parsed) => batch.rows.push(parsed),
-                    Err(problems) => batch.refused.refuse(row.line, problems),
-                },
-            }
-        }
-        Ok(Some(batch))
-    }
-
-    fn parse(&mut self, row: &Row) -> Result<Parsed, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let cell = |column: &str| {
-            let at = COLUMNS.iter().position(|known| *known == column).and_then(|n| self.positions[n])?;
-            row.cells.get(at).map(|text| unguard(text))
-        };
-        let mut keep = |problem: Problem| problems.push(problem);
-        let mut patch = VariantPatch {
-            product: None,
-            sku: None,
-            title: cell("title").map(str::to_owned),
-            gtin: three(cell("gtin"), Gtin::parse).unwrap_or_else(|p| {
-                keep(p);
-                Patch::Keep
-            }),
-            hs_code: three(cell("hs_code"), HsCode::parse).unwrap_or_else(|p| {
-                keep(p);
-                Patch::Keep
-            }),
-            origin: three(cell("origin"), Country::parse).unwrap_or_else(|p| {
-                keep(p);
-                Patch::Keep
-            }),
-            ..VariantPatch::default()
-        };
-        for (field, slot) in [
-            ("weight_g", &mut patch.weight_g),
-            ("length_mm", &mut patch.length_mm),
-            ("width_mm", &mut patch.width_mm),
-            ("height_mm", &mut patch.height_mm),
-        ] {
-            *slot = three(cell(field), |text| whole(field, text)).unwrap_or_else(|p| {
-                keep(p);
-                Patch::Keep
-            });
-        }
-        match three(cell("safety_stock"), |text| whole("safety_stock", text)) {
-            Ok(Patch::Keep) => {}
-            Ok(Patch::Clear) => patch.safety = Some(0),
-            Ok(Patch::Set(units)) => patch.safety = Some(units),
-            Err(problem) => keep(problem),
-        }
-        let product = cell("product").filter(|text| !text.is_empty()).map(|text| clean_title("product", text, 1)).transpose();
-        let product = product.unwrap_or_else(|p| {
-            keep(p);
-            None
-        });
-        let product_id = cell("product_id").filter(|text| !text.is_empty()).map(ProductId::parse).transpose();
-        let product_id = product_id.unwrap_or_else(|bad| {
-            keep(Problem::new("product_id", &bad.value, "give the id of a product, such as an export shows it, or leave it empty"));
-            None
-        });
-        let sku = Sku::parse(cell("sku").unwrap_or_default()).map_err(&mut keep).ok();
-        if let Some(sku) = &sku {
-            // The same check as when it is applied, so that every fault of a line is told at once.
-            if let Err(problem) = patch.clone().onto(Facts::of(sku.clone())).checked() {
-                keep(problem);
-            }
-            if let Some(first) = self.seen.insert(hash_of(sku), row.line) {
-                keep(Problem::new("sku", sku.as_str(), format!("it is in line {first} already: remove one of the two")));
-            }
-        }
-        match sku {
-            Some(sku) if problems.is_empty() => Ok(Parsed { line: row.line, sku, product, product_id, patch }),
-            _ => Err(problems),
-        }
-    }
-}
-
-fn hash_of(sku: &Sku) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    sku.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn three<T>(cell: Option<&str>, parse: impl FnOnce(&str) -> Result<T, Problem>) -> Result<Patch<T>, Problem> {
-    match cell {
-        None => Ok(Patch::Keep),
-        Some("") => Ok(Patch::Clear),
-        Some(text) => parse(text).map(Patch::Set).map_err(|problem| match text.contains("E+") {
-            true => Problem {
-                remedy: "the spreadsheet program has shortened this number: format the column as text and enter it again".into(),
-                ..problem
-            },
-            false => problem,
-        }),
-    }
-}
-
-fn whole(field: &'static str, text: &str) -> Result<i64, Problem> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = text.parse().ok().filter(|_| digits);
-    number.ok_or_else(|| Problem::new(field, text, "give a whole number, without separators or unit"))
-}
-
 /// What applying a batch would do.
 struct Plan {
     report: Report,
@@ -314,7 +145,10 @@ async fn plan(conn: &mut impl Sql, ctx: &Ctx, batch: &Batch, lock: &'static str)
     let known = store::variants_by_sku(conn, &ctx.tenant, &skus, lock).await?;
     let mut known: BTreeMap<String, Variant> = known.into_iter().map(|variant| (variant.facts.sku.to_string(), variant)).collect();
     let mut shelf = Shelf::read(conn, &ctx.tenant, &batch.rows, &known).await?;
-    let mut plan = Plan { report: batch.refused.clone(), products: Vec::new(), variants: Vec::new(), republish: Vec::new() };
+    let mut plan = Plan { report: Report::default(), products: Vec::new(), variants: Vec::new(), republish: Vec::new() };
+    for Refusal { line, problems } in &batch.refused {
+        plan.report.refuse(*line, problems.clone());
+    }
     for row in &batch.rows {
         let before = known.remove(row.sku.as_str());
         match after(row, before.as_ref(), &mut shelf, ctx) {

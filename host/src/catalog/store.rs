@@ -10,9 +10,9 @@ use crate::id::{ProductId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 
-/// Rows of one statement: 18 parameters each, and SQLite allows 32,766.
-const ROWS: usize = 500;
-const CHUNK: usize = 2_000;
+/// SQLite looks up a parameter's name in a list: the work of binding grows with the square of their number.
+const ROWS: usize = 50;
+const CHUNK: usize = 250;
 
 const VARIANTS: &str = "SELECT v.id, v.product, p.title, v.sku, v.gtin, v.title, v.weight_g, v.length_mm, v.width_mm, v.height_mm, v.hs_code, \
      v.origin, v.safety, v.created_at, v.updated_at FROM variant v JOIN product p ON p.tenant = v.tenant AND p.id = v.product WHERE v.tenant = $1";
@@ -137,8 +137,7 @@ async fn variants_in(
     let mut found = Vec::new();
     for chunk in wanted.chunks(CHUNK) {
         let (values, list) = behind_tenant(tenant, chunk);
-        let sql = format!("{VARIANTS} AND v.{column} IN ({list}) ORDER BY v.id{lock}");
-        for row in conn.fetch_built(sql, &values).await? {
+        for row in conn.fetch_built(variants_sql(column, &list, lock), &values).await? {
             found.push(variant(&row)?);
         }
     }
@@ -156,6 +155,12 @@ pub async fn safety_of(conn: &mut impl Sql, tenant: &Tenant, ids: &[VariantId]) 
         }
     }
     Ok(found)
+}
+
+/// Sorted only where rows are locked: asked for an order, SQLite would rather walk through all variants by id than look them up.
+pub(super) fn variants_sql(column: &'static str, list: &str, lock: &'static str) -> String {
+    let order = if lock.is_empty() { "" } else { " ORDER BY v.id" };
+    format!("{VARIANTS} AND v.{column} IN ({list}){order}{lock}")
 }
 
 fn behind_tenant(tenant: &Tenant, wanted: &[Value]) -> (Vec<Value>, String) {

@@ -242,6 +242,28 @@ on_both! {
     }
 }
 
+/// The planner knows no figures of a fresh database and must not take the way through all of a merchant's rows.
+#[tokio::test]
+async fn variants_are_looked_up_by_the_index_of_their_column() {
+    let db = TestDb::sqlite().await.unwrap();
+    let mut conn = db.store.read().await.unwrap();
+    for (column, index) in [
+        ("id", "sqlite_autoindex"),
+        ("sku", "variant_sku"),
+        ("sku_key", "variant_sku_key"),
+        ("gtin_key", "variant_gtin"),
+        ("product", "variant_product"),
+    ] {
+        for list in ["$2", "$2, $3, $4, $5, $6, $7, $8, $9"] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", store::variants_sql(column, list, ""));
+            let values = vec![crate::store::Value::from("x"); list.split(',').count() + 1];
+            let plan: String =
+                conn.fetch_built(sql, &values).await.unwrap().iter().map(|row| row.get::<String>(3).unwrap() + "\n").collect();
+            assert!(plan.contains(index) && plan.contains(&format!("{column}=?")), "{column}: {plan}");
+        }
+    }
+}
+
 /// Writes its rows when they are asked for, so that a large file is never in memory.
 struct Rows {
     next: u32,

@@ -90,7 +90,7 @@ pub async fn pending(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId, 
         .fetch_all(
             "SELECT s.id, s.order_id, s.external_id, s.shipped_at, s.tracking, s.lines, s.state, s.problem, s.retry_at, s.attempts, o.external_id \
              FROM shipment s JOIN orders o ON o.tenant = s.tenant AND o.id = s.order_id \
-             WHERE s.tenant = $1 AND s.state = 'pending' AND s.retry_at <= $2 AND o.connection = $3 ORDER BY s.id LIMIT $4",
+             WHERE s.tenant = $1 AND s.state = 'pending' AND s.retry_at <= $2 AND o.connection = $3 ORDER BY s.id || '' LIMIT $4",
             args![&ctx.tenant, ctx.now_ms(), connection, limit],
         )
         .await?;
@@ -112,7 +112,7 @@ pub async fn of_order(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> 
     let rows = conn
         .fetch_all(
             "SELECT id, order_id, external_id, shipped_at, tracking, lines, state, problem, retry_at, attempts FROM shipment \
-             WHERE tenant = $1 AND order_id = $2 ORDER BY id",
+             WHERE tenant = $1 AND order_id = $2 ORDER BY id || ''",
             args![tenant, order],
         )
         .await?;

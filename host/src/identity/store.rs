@@ -8,8 +8,8 @@ use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;
 use crate::store::{Sql, Value, WriteTx, placeholders};
 
-/// Far below the bound parameters that either database allows in one statement.
-const CHUNK: usize = 5_000;
+/// One statement for any page of a channel; binding more at once grows slow on SQLite.
+const CHUNK: usize = 500;
 
 pub async fn insert(
     tx: &mut WriteTx,
@@ -74,11 +74,11 @@ pub async fn find_many(
 
 pub async fn list_for(conn: &mut impl Sql, tenant: &Tenant, internal_id: &str) -> Result<Vec<Foreign>, Error> {
     let rows = conn
-        .fetch_all(
-            "SELECT kind, connection, external_id FROM identity WHERE tenant = $1 AND internal_id = $2 ORDER BY kind, connection, external_id",
-            args![tenant, internal_id],
-        )
+        .fetch_all("SELECT kind, connection, external_id FROM identity WHERE tenant = $1 AND internal_id = $2", args![tenant, internal_id])
         .await?;
     let foreign = |row: &crate::store::Row| Ok(Foreign { kind: row.get(0)?, connection: row.get(1)?, external_id: row.get(2)? });
-    rows.iter().map(foreign).collect()
+    let mut found: Vec<Foreign> = rows.iter().map(foreign).collect::<Result<_, Error>>()?;
+    // Sorted here: asked for an order, SQLite would walk through all rows of the merchant by their key.
+    found.sort_by(|a, b| (&a.kind, &a.connection, &a.external_id).cmp(&(&b.kind, &b.connection, &b.external_id)));
+    Ok(found)
 }

@@ -10,9 +10,9 @@ use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 
-/// Rows of one statement: 22 parameters each, and SQLite allows 32,766.
-pub const UPSERT_ROWS: usize = 400;
-const CHUNK: usize = 2_000;
+/// SQLite looks up a parameter's name in a list: the work of binding grows with the square of their number.
+pub const UPSERT_ROWS: usize = 50;
+const CHUNK: usize = 250;
 
 macro_rules! columns {
     () => {

@@ -76,6 +76,11 @@ impl Loaded {
 
 impl Engine {
     pub fn new() -> Result<Self, CallError> {
+        Self::with_concurrency(0)
+    }
+
+    /// `calls`: how many guests run at once; 0 means eight a core.
+    pub fn with_concurrency(calls: usize) -> Result<Self, CallError> {
         let engine = wasmtime::Engine::new(&config()).map_err(CallError::host)?;
         let linker = v1::linker(&engine).map_err(CallError::host)?;
         let guests = tokio::runtime::Builder::new_multi_thread()
@@ -86,7 +91,7 @@ impl Engine {
             .map_err(|error| CallError::host(error.into()))?;
         let stop = Arc::new(AtomicBool::new(false));
         start_ticker(engine.clone(), stop.clone()).map_err(|error| CallError::host(error.into()))?;
-        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop, gates: Gates::new() })))
+        Ok(Self(Arc::new(Inner { engine, linker, guests: Some(guests), stop, gates: Gates::new(calls) })))
     }
 
     pub fn raw(&self) -> &wasmtime::Engine {

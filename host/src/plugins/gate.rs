@@ -57,10 +57,12 @@ pub struct Slots {
 }
 
 impl Gates {
-    pub fn new() -> Self {
+    /// `calls`: how many run at once in this hub; 0 means eight a core.
+    pub fn new(calls: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let calls = if calls == 0 { cores * PER_CORE } else { calls };
         Self {
-            hub: Arc::new(Semaphore::new(cores * PER_CORE)),
+            hub: Arc::new(Semaphore::new(calls)),
             pure: Arc::new(Semaphore::new(cores * PURE_PER_CORE)),
             connections: Mutex::new(HashMap::new()),
         }
@@ -126,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_has_one_writer_and_two_readers() {
-        let (gates, plugin) = (Gates::new(), PluginGate::default());
+        let (gates, plugin) = (Gates::new(0), PluginGate::default());
         let (one, two) = (connection(1), connection(2));
         let writer = gates.enter(Access::Write, &plugin, Some(&one), SOON).await.unwrap();
         assert!(matches!(gates.enter(Access::Write, &plugin, Some(&one), SOON).await, Err(CallError::Busy { .. })));
@@ -140,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn deliveries_do_not_wait_behind_a_full_connector() {
-        let (gates, plugin) = (Gates::new(), PluginGate::default());
+        let (gates, plugin) = (Gates::new(0), PluginGate::default());
         let mut held = Vec::new();
         for seed in 0..PER_PLUGIN as u64 {
             held.push(gates.enter(Access::Read, &plugin, Some(&connection(seed + 10)), SOON).await.unwrap());

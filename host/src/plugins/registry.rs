@@ -117,12 +117,18 @@ impl Prepared {
 pub struct Registry {
     engine: Engine,
     compiler: Compiler,
+    limits: Limits,
     plugins: RwLock<BTreeMap<(Tenant, String), Plugin>>,
 }
 
 impl Registry {
     pub fn new(engine: Engine, compiler: Compiler) -> Self {
-        Self { engine, compiler, plugins: RwLock::new(BTreeMap::new()) }
+        Self { engine, compiler, limits: Limits::default(), plugins: RwLock::new(BTreeMap::new()) }
+    }
+
+    /// Bounds for every call. Memory is each manifest's own word, up to 256 MiB.
+    pub fn limited(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Checks a packed file, compiles it in the child (or takes it from the cache) and links it.
@@ -130,7 +136,7 @@ impl Registry {
         let inspected = artifact::inspect(&bytes)?;
         let component = self.compiler.component(&bytes).await?;
         let memory_bytes = (inspected.manifest.limits.memory_mib as usize) << 20;
-        let loaded = self.engine.load(&component, Limits { memory_bytes, ..Limits::default() })?;
+        let loaded = self.engine.load(&component, Limits { memory_bytes, ..self.limits })?;
         Ok(Prepared { inspected, loaded, bytes })
     }
 

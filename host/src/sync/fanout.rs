@@ -6,7 +6,8 @@ use super::{Error, push, push_lane, store};
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, VariantId};
 use crate::lanes;
-use crate::listings::{self, Tracking};
+use crate::listings::{self, Filter, Link, Tracking};
+use crate::page::{MAX_LIMIT, PageRequest};
 use crate::store::WriteTx;
 
 /// Makes the push lane of every connection due that lists one of these variants, in the caller's unit of work. Values are
@@ -22,6 +23,23 @@ pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) 
     lanes.sort();
     lanes.dedup();
     lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms()).await?;
+    Ok(())
+}
+
+/// How much a connection shows has changed: every linked listing of it is told anew.
+pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
+    let filter = Filter { connection: Some(connection.clone()), link: Some(Link::Linked), variant: None };
+    let mut request = PageRequest::first(MAX_LIMIT);
+    loop {
+        let page = listings::list(tx, &ctx.tenant, &filter, &request).await?;
+        let told: Vec<_> = page.items.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
+        store::want(tx, ctx, push::STOCK, &told).await?;
+        match page.next_cursor {
+            Some(cursor) => request.cursor = Some(cursor),
+            None => break,
+        }
+    }
+    lanes::make_due(tx, ctx, &push_lane(connection), ctx.now_ms()).await?;
     Ok(())
 }
 

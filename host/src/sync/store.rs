@@ -1,4 +1,6 @@
 //! All SQL on `desired`, `effect`, `stream_cursor`, `refusal` and `plan`.
+//!
+//! An order by a key's text `|| ''` keeps SQLite from walking the primary key of a whole merchant to save a small sort.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +18,14 @@ pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: &str, listings: &[(&Listin
     let mut sorted = listings.to_vec();
     sorted.sort();
     for chunk in sorted.chunks(200) {
-        let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 7);
+        let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 8);
         for (listing, connection) in chunk {
-            values.extend_from_slice(args![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64]);
+            values.extend_from_slice(args![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64, 0i64]);
         }
         let sql = format!(
-            "INSERT INTO desired (tenant, listing, field, connection, version, sent_version, retry_at) VALUES {} \
+            "INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at) VALUES {} \
              ON CONFLICT (tenant, listing, field) DO UPDATE SET version = desired.version + 1",
-            placeholders(chunk.len(), 7)
+            placeholders(chunk.len(), 8)
         );
         tx.execute_built(sql, &values).await?;
     }
@@ -47,7 +49,7 @@ pub async fn due(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId, fiel
     let rows = conn
         .fetch_all(
             "SELECT listing, version, told FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3 AND version > sent_version \
-             AND effect IS NULL AND retry_at <= $4 ORDER BY listing LIMIT $5",
+             AND effect IS NULL AND retry_at <= $4 ORDER BY listing || '' LIMIT $5",
             args![&ctx.tenant, connection, field, ctx.now_ms(), limit],
         )
         .await?;
@@ -65,11 +67,11 @@ pub async fn next_retry(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionI
     Ok(row.get(0)?)
 }
 
-/// The channel shows this value and was told the desired version.
+/// The channel took this value for the desired version. What it shows is that, unless the shop changed something meanwhile.
 pub async fn acknowledge(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, version: i64, told: &Told) -> Result<()> {
     tx.execute(
-        "UPDATE desired SET sent_version = CASE WHEN sent_version > $4 THEN sent_version ELSE $4 END, told = $5, told_at = $6, effect = NULL, \
-         problem = NULL, retry_at = 0 WHERE tenant = $1 AND listing = $2 AND field = $3",
+        "UPDATE desired SET sent_version = CASE WHEN sent_version > $4 THEN sent_version ELSE $4 END, \
+         told = CASE WHEN doubted = 1 THEN NULL ELSE $5 END, told_at = $6, effect = NULL, doubted = 0, problem = NULL, retry_at = 0 WHERE tenant = $1 AND listing = $2 AND field = $3",
         args![&ctx.tenant, listing, field, version, serde_json::to_string(told)?, ctx.now_ms()],
     )
     .await?;
@@ -80,7 +82,8 @@ pub async fn acknowledge(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field
 pub async fn told_is(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, told: Option<&Told>) -> Result<()> {
     let told = told.map(serde_json::to_string).transpose()?;
     tx.execute(
-        "UPDATE desired SET told = $4, told_at = $5, effect = NULL, retry_at = 0 WHERE tenant = $1 AND listing = $2 AND field = $3",
+        "UPDATE desired SET told = CASE WHEN doubted = 1 THEN NULL ELSE $4 END, told_at = $5, effect = NULL, doubted = 0, retry_at = 0 \
+         WHERE tenant = $1 AND listing = $2 AND field = $3",
         args![&ctx.tenant, listing, field, told, ctx.now_ms()],
     )
     .await?;
@@ -116,7 +119,7 @@ pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: 
         )
         .await?;
     let Some(row) = row else { return Ok(()) };
-    let Some(mut known) = told(&row, 0)? else { return Ok(()) };
+    let Some(mut known) = told(&row, 0)? else { return told_unknown(tx, ctx, listing).await };
     let younger = row.get::<Option<i64>>(1)?.is_some_and(|told_at| placed_at > told_at + CLOCK_SLACK_MS);
     // With several places it is not known at which one the shop took it.
     let moved = match known.0.len() {
@@ -125,7 +128,7 @@ pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: 
     };
     let text = moved.map(|()| serde_json::to_string(&known)).transpose()?;
     tx.execute(
-        "UPDATE desired SET told = $3 WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
+        "UPDATE desired SET told = $3, doubted = CASE WHEN effect IS NULL THEN 0 ELSE 1 END WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
         args![&ctx.tenant, listing, text],
     )
     .await?;
@@ -136,7 +139,11 @@ pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: 
 const CLOCK_SLACK_MS: i64 = 60_000;
 
 pub async fn told_unknown(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId) -> Result<()> {
-    tx.execute("UPDATE desired SET told = NULL WHERE tenant = $1 AND listing = $2 AND field = 'stock'", args![&ctx.tenant, listing]).await?;
+    tx.execute(
+        "UPDATE desired SET told = NULL, doubted = CASE WHEN effect IS NULL THEN 0 ELSE 1 END WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
+        args![&ctx.tenant, listing],
+    )
+    .await?;
     Ok(())
 }
 
@@ -181,7 +188,7 @@ pub async fn open_effect(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection
     let row = conn
         .fetch_optional(
             "SELECT id, idempotency_key, request, state, attempts FROM effect WHERE tenant = $1 AND connection = $2 AND field = $3 \
-             AND state <> 'done' ORDER BY id LIMIT 1",
+             AND state <> 'done' ORDER BY id || '' LIMIT 1",
             args![&ctx.tenant, connection, field],
         )
         .await?;

@@ -53,7 +53,10 @@ fn both_moneys_are_kept_and_a_line_adds_up_in_each() {
     let presented = |amounts: &Amounts| amounts.presented.clone().map(|money| (money.amount, money.currency));
     assert_eq!((line.total.shop.amount.as_str(), presented(&line.total)), ("18.00", Some(("19.80".into(), "USD".into()))));
     assert_eq!((line.discount.shop.amount.as_str(), presented(&line.discount)), ("2.00", Some(("2.20".into(), "USD".into()))));
-    assert_eq!((line.taxes[0].amount.shop.amount.as_str(), line.taxes[0].rate.as_deref(), line.taxes[0].collector), ("3.123", Some("0.21"), TaxCollector::Seller));
+    assert_eq!(
+        (line.taxes[0].amount.shop.amount.as_str(), line.taxes[0].rate.as_deref(), line.taxes[0].collector),
+        ("3.123", Some("0.21"), TaxCollector::Seller)
+    );
     assert_eq!((line.title.as_str(), line.gtin.as_deref()), ("Cup - Red", Some("4006381333931")));
     assert!(order.prices_include_tax);
     assert_eq!(order.total.shop.currency, "EUR");
@@ -64,7 +67,8 @@ fn both_moneys_are_kept_and_a_line_adds_up_in_each() {
 #[test]
 fn one_currency_has_no_second_side() {
     let mut document = order_document(1, vec![]);
-    document["totalPriceSet"] = json!({"shopMoney": {"amount": "1200", "currencyCode": "JPY"}, "presentmentMoney": {"amount": "1200", "currencyCode": "JPY"}});
+    document["totalPriceSet"] =
+        json!({"shopMoney": {"amount": "1200", "currencyCode": "JPY"}, "presentmentMoney": {"amount": "1200", "currencyCode": "JPY"}});
     let order = translate::order(&document, &[], &[]).unwrap();
     assert_eq!((order.total.shop.amount.as_str(), order.total.presented), ("1200", None));
 }
@@ -110,9 +114,31 @@ fn kinds_of_lines_are_told_apart() {
     };
     assert_eq!(line(|_| {}), LineKind::Physical);
     assert_eq!(line(|l| l["requiresShipping"] = json!(false)), LineKind::Digital);
-    assert_eq!(line(|l| { l["isGiftCard"] = json!(true); l["requiresShipping"] = json!(false); }), LineKind::GiftCard);
-    assert_eq!(line(|l| { l["variant"] = Value::Null; l["product"] = Value::Null; l["sku"] = Value::Null; }), LineKind::Custom);
-    assert_eq!(line(|l| { l["variant"] = Value::Null; l["product"] = Value::Null; l["sku"] = Value::Null; l["title"] = json!("Tip"); }), LineKind::Tip);
+    assert_eq!(
+        line(|l| {
+            l["isGiftCard"] = json!(true);
+            l["requiresShipping"] = json!(false);
+        }),
+        LineKind::GiftCard
+    );
+    assert_eq!(
+        line(|l| {
+            l["variant"] = Value::Null;
+            l["product"] = Value::Null;
+            l["sku"] = Value::Null;
+        }),
+        LineKind::Custom
+    );
+    assert_eq!(
+        line(|l| {
+            l["variant"] = Value::Null;
+            l["product"] = Value::Null;
+            l["sku"] = Value::Null;
+            l["title"] = json!("Tip");
+            l["variantTitle"] = Value::Null;
+        }),
+        LineKind::Tip
+    );
     assert_eq!(line(|l| l["variant"] = Value::Null), LineKind::Physical, "a deleted variant leaves its SKU");
 }
 
@@ -129,9 +155,15 @@ fn fees_and_duties_are_lines_with_stable_ids() {
 #[test]
 fn each_word_for_the_payment_means_one_thing() {
     let cases = [
-        (json!("PENDING"), PaymentStatus::Pending), (json!("AUTHORIZED"), PaymentStatus::Authorized), (json!("PARTIALLY_PAID"), PaymentStatus::Pending),
-        (json!("PAID"), PaymentStatus::Paid), (json!("PARTIALLY_REFUNDED"), PaymentStatus::PartiallyRefunded), (json!("REFUNDED"), PaymentStatus::Refunded),
-        (json!("VOIDED"), PaymentStatus::Failed), (json!("NEW_WORD"), PaymentStatus::Unknown), (Value::Null, PaymentStatus::Unknown),
+        (json!("PENDING"), PaymentStatus::Pending),
+        (json!("AUTHORIZED"), PaymentStatus::Authorized),
+        (json!("PARTIALLY_PAID"), PaymentStatus::Pending),
+        (json!("PAID"), PaymentStatus::Paid),
+        (json!("PARTIALLY_REFUNDED"), PaymentStatus::PartiallyRefunded),
+        (json!("REFUNDED"), PaymentStatus::Refunded),
+        (json!("VOIDED"), PaymentStatus::Failed),
+        (json!("NEW_WORD"), PaymentStatus::Unknown),
+        (Value::Null, PaymentStatus::Unknown),
     ];
     for (word, payment) in cases {
         let mut document = order_document(1, vec![]);
@@ -155,12 +187,17 @@ fn a_webhook_and_a_poll_of_the_same_order_give_the_same_record() {
             "tax_lines": [{"title": "VAT", "rate": 0.21, "price": "3.123", "channel_liable": false, "price_set": set("3.123", "3.435")}]}],
         "fulfillments": [], "refunds": []
     });
-    let Ok([Event::Order(mut hooked)]) = deliver("orders/create", &body).map(|events| <[Event; 1]>::try_from(events).unwrap()) else { panic!() };
+    let Ok([Event::Order(mut hooked)]) = deliver("orders/create", &body).map(|events| <[Event; 1]>::try_from(events).unwrap()) else {
+        panic!()
+    };
     let mut polled = translate::order(&order_document(1, vec![line_document(1, 2, 2)]), &[], &[]).unwrap();
     for order in [&mut hooked, &mut polled] {
         // What only one side tells (a barcode, extras) is no part of the comparison.
         order.extras.clear();
-        order.lines.iter_mut().for_each(|line| { line.extras.clear(); line.gtin = None; });
+        order.lines.iter_mut().for_each(|line| {
+            line.extras.clear();
+            line.gtin = None;
+        });
     }
     assert_eq!(hooked, polled);
 }
@@ -173,7 +210,10 @@ fn deliveries_become_the_right_events() {
     assert_eq!(deliver("orders/delete", &json!({"id": 7})).unwrap(), [Event::OrderRemoved("gid://shopify/Order/7".into())]);
     assert_eq!(deliver("products/delete", &json!({"id": 7})).unwrap(), [Event::ListingRemoved("gid://shopify/Product/7".into())]);
     let product = json!({"id": 7, "variants": [{"id": 8}], "variant_gids": [{"admin_graphql_api_id": "gid://shopify/ProductVariant/8"}, {"admin_graphql_api_id": "gid://shopify/ProductVariant/9"}]});
-    assert_eq!(deliver("products/update", &product).unwrap(), [Event::ListingChanged("gid://shopify/ProductVariant/8".into()), Event::ListingChanged("gid://shopify/ProductVariant/9".into())]);
+    assert_eq!(
+        deliver("products/update", &product).unwrap(),
+        [Event::ListingChanged("gid://shopify/ProductVariant/8".into()), Event::ListingChanged("gid://shopify/ProductVariant/9".into())]
+    );
     let level = json!({"inventory_item_id": 5, "location_id": 6, "available": -2, "updated_at": "2026-11-20T11:00:00+01:00"});
     let expected = ListingLevels {
         listing: "inventory-item=gid://shopify/InventoryItem/5".into(),
@@ -181,14 +221,18 @@ fn deliveries_become_the_right_events() {
         updated_at: Some("2026-11-20T10:00:00Z".into()),
     };
     assert_eq!(deliver("inventory_levels/update", &level).unwrap(), [Event::Levels(expected)]);
-    assert!(matches!(deliver("app/uninstalled", &json!({"id": 1, "myshopify_domain": "a.myshopify.com"})).unwrap().as_slice(), [Event::AccessRevoked(why)] if why.contains("a.myshopify.com")));
+    assert!(
+        matches!(deliver("app/uninstalled", &json!({"id": 1, "myshopify_domain": "a.myshopify.com"})).unwrap().as_slice(), [Event::AccessRevoked(why)] if why.contains("a.myshopify.com"))
+    );
     assert!(matches!(deliver("themes/publish", &json!({})).unwrap().as_slice(), [Event::Ignored(_)]));
 }
 
 #[test]
 fn refunds_in_two_currencies_are_read_and_not_guessed() {
     let body = json!({"id": 7, "currency": "EUR", "presentment_currency": "USD", "line_items": [], "refunds": [{"id": 1}], "updated_at": "2026-11-20T10:00:00Z"});
-    assert!(matches!(deliver("orders/updated", &body).unwrap().as_slice(), [Event::OrderChanged(hint)] if hint.external_id == "gid://shopify/Order/7"));
+    assert!(
+        matches!(deliver("orders/updated", &body).unwrap().as_slice(), [Event::OrderChanged(hint)] if hint.external_id == "gid://shopify/Order/7")
+    );
 }
 
 #[test]
@@ -218,7 +262,10 @@ fn a_variant_becomes_a_listing_with_its_levels_and_its_handle() {
             "inventoryLevels": {"nodes": [{"location": {"id": "gid://shopify/Location/1"}, "quantities": [{"name": "available", "quantity": -3}]}, {"location": {"id": "gid://shopify/Location/2"}, "quantities": [{"name": "available", "quantity": 8}]}]}}
     });
     let listing = translate::listing(&document, "EUR").unwrap();
-    assert_eq!((listing.title.as_str(), listing.weight_g, listing.hs_code.as_deref(), listing.origin.as_deref()), ("Cup", Some(227), Some("691200"), Some("CZ")));
+    assert_eq!(
+        (listing.title.as_str(), listing.weight_g, listing.hs_code.as_deref(), listing.origin.as_deref()),
+        ("Cup", Some(227), Some("691200"), Some("CZ"))
+    );
     assert_eq!(listing.levels.iter().map(|level| level.quantity).collect::<Vec<_>>(), [-3, 8]);
     assert_eq!(listing.handles, [Extra { key: "inventory-item".into(), json: "\"gid://shopify/InventoryItem/5\"".into() }]);
     assert_eq!((listing.tracking, listing.parent.as_deref()), (StockTracking::Tracked, Some("gid://shopify/Product/1")));

@@ -7,14 +7,18 @@ use serde_json::Value;
 use super::specs;
 
 pub fn deliver(topic: &str, body: &Value) -> Result<Vec<Event>, Failure> {
-    let delivery = Delivery { topic: topic.into(), headers: Vec::new(), body: body.to_string(), received_at: "2026-11-21T10:00:00Z".into() };
+    let delivery =
+        Delivery { topic: topic.into(), headers: Vec::new(), body: body.to_string(), received_at: "2026-11-21T10:00:00Z".into() };
     translate::delivery(&delivery)
 }
 
 /// Documents and the topics whose bodies they are. Lists are taken apart.
 fn bodies() -> Vec<(String, &'static str, Value)> {
     let topics: [(&str, &[&str]); 8] = [
-        ("order", &["orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/fulfilled", "orders/partially_fulfilled"]),
+        (
+            "order",
+            &["orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/fulfilled", "orders/partially_fulfilled"],
+        ),
         ("orders", &["orders/updated"]),
         ("refund", &["refunds/create"]),
         ("fulfillment", &["fulfillments/create", "fulfillments/update"]),
@@ -65,7 +69,16 @@ fn every_document_becomes_a_canonical_event_or_a_refusal_with_a_reason() {
 #[test]
 fn no_document_of_any_kind_makes_the_translation_panic() {
     for (_, document) in specs::samples() {
-        for topic in ["orders/updated", "orders/edited", "refunds/create", "products/update", "products/delete", "inventory_levels/update", "app/uninstalled", "shop/update"] {
+        for topic in [
+            "orders/updated",
+            "orders/edited",
+            "refunds/create",
+            "products/update",
+            "products/delete",
+            "inventory_levels/update",
+            "app/uninstalled",
+            "shop/update",
+        ] {
             let _ = deliver(topic, &document);
         }
         let _ = translate::order(&document, &[], &[]);

@@ -50,7 +50,14 @@ fn others(value: &Value) -> Vec<Value> {
         Value::Bool(flag) => vec![json!(!flag)],
         Value::Number(_) => vec![json!(7777)],
         Value::String(text) if text.parse::<f64>().is_ok() => vec![json!("77.77"), json!("7777")],
-        Value::String(_) | Value::Null => vec![json!("2001-02-03T04:05:06Z"), json!("7.5"), json!("zz-other"), json!("DE"), json!(7777)],
+        Value::String(_) | Value::Null => vec![
+            json!("2001-02-03T04:05:06Z"),
+            json!("7.5"),
+            json!("zz-other"),
+            json!("DE"),
+            json!(7777),
+            json!("gid://shopify/Order/7777"),
+        ],
         Value::Array(_) => vec![json!([7777]), json!(["text"])],
         Value::Object(_) => vec![json!({"k": "v"})],
     }
@@ -103,6 +110,16 @@ fn all(names: &[&str]) -> Vec<Value> {
     documents.flat_map(|document| document.as_array().cloned().unwrap_or_else(|| vec![document])).collect()
 }
 
+/// The same document as a buyer with another currency would have made it.
+fn abroad(mut document: Value) -> Value {
+    for member in document.as_object_mut().unwrap().values_mut() {
+        if let Some(money) = member.get_mut("presentment_money") {
+            money["currency_code"] = json!("CAD");
+        }
+    }
+    document
+}
+
 #[test]
 fn no_field_of_an_order_is_silently_dropped() {
     // The second sample has no lines; with an empty list it is an order like any other.
@@ -111,8 +128,13 @@ fn no_field_of_an_order_is_silently_dropped() {
             if document.get("line_items").is_none() {
                 document["line_items"] = json!([]);
             }
+            // A fulfilment that failed is kept whole beside the record; one that left is mapped.
+            if let Some(fulfillment) = document.pointer_mut("/fulfillments/0") {
+                fulfillment["status"] = json!("success");
+            }
             document
         })
+        .flat_map(|document| [abroad(document.clone()), document])
         .collect();
     check("order", &documents, |document| translate::rest_order(document).map(shown).map_err(|refusal| refusal.to_string()));
 }

@@ -57,7 +57,10 @@ fn an_order_with_very_many_lines_is_read_whole() {
     server.orders.borrow_mut().push(order_document(1, lines));
     let (seen, _) = sweep(&server, None);
     assert_eq!(seen[0].lines.iter().filter(|line| line.kind == LineKind::Physical).count(), 130);
-    let found = with_shop(&server, |shop| calls::orders_by_ids(shop, &["gid://shopify/Order/1".into(), "gid://shopify/Order/2".into(), "7".into()])).unwrap();
+    let found = with_shop(&server, |shop| {
+        calls::orders_by_ids(shop, &["gid://shopify/Order/1".into(), "gid://shopify/Order/2".into(), "7".into()])
+    })
+    .unwrap();
     assert!(matches!(&found[0].1, Found::Order(order) if order.lines.len() == 131));
     assert_eq!((&found[1].1, &found[2].1), (&Found::Absent, &Found::Absent));
 }
@@ -94,10 +97,23 @@ fn push(server: &Server, key: &str, changes: &[StockChange]) -> BTreeMap<String,
 fn a_stale_change_is_a_conflict_with_the_real_quantity_and_stops_no_other() {
     let server = Server::default();
     stocked(&server, &[(1, 5), (2, 7), (3, 0)]);
-    let outcomes = push(&server, "eff_1", &[change("a", 1, 4, Some(5)), change("b", 2, 4, Some(5)), change("c", 3, 9, None), change("d", 4, 1, Some(1)), change("e", 1, 1, None)].map(|mut change| {
-        if change.key == "e" { change.location = None; }
-        change
-    }));
+    let outcomes = push(
+        &server,
+        "eff_1",
+        &[
+            change("a", 1, 4, Some(5)),
+            change("b", 2, 4, Some(5)),
+            change("c", 3, 9, None),
+            change("d", 4, 1, Some(1)),
+            change("e", 1, 1, None),
+        ]
+        .map(|mut change| {
+            if change.key == "e" {
+                change.location = None;
+            }
+            change
+        }),
+    );
     assert!(matches!(outcomes["a"].state, OutcomeState::Done(_)));
     assert!(matches!(&outcomes["b"].state, OutcomeState::Rejected(failure) if failure.fault == Fault::Conflict));
     assert_eq!(outcomes["b"].extras, [Extra { key: "current".into(), json: "7".into() }]);
@@ -127,8 +143,13 @@ fn what_the_shop_has_already_is_unchanged() {
     let server = Server::default();
     stocked(&server, &[(1, 4)]);
     assert_eq!(push(&server, "eff_1", &[change("a", 1, 4, None)])["a"].state, OutcomeState::Unchanged);
-    assert_eq!(push(&server, "eff_2", &[change("a", 1, 4, Some(9))])["a"].state, OutcomeState::Unchanged, "the comparison failed, but it is so");
-    let readings = with_shop(&server, |shop| calls::read_stock(shop, &[change("a", 1, 0, None).listing, change("b", 9, 0, None).listing])).unwrap();
+    assert_eq!(
+        push(&server, "eff_2", &[change("a", 1, 4, Some(9))])["a"].state,
+        OutcomeState::Unchanged,
+        "the comparison failed, but it is so"
+    );
+    let readings =
+        with_shop(&server, |shop| calls::read_stock(shop, &[change("a", 1, 0, None).listing, change("b", 9, 0, None).listing])).unwrap();
     assert_eq!(readings.len(), 1);
     assert_eq!(readings[0].levels, [Level { location: Some("gid://shopify/Location/1".into()), quantity: 4 }]);
 }
@@ -139,7 +160,8 @@ fn the_rate_limit_is_told_to_the_hub_and_a_refusal_says_how_long_to_wait() {
     with_shop(&server, |shop| calls::pull_orders(shop, None, 10)).unwrap();
     let seen = server.observed.borrow()[0];
     assert_eq!((seen.available, seen.maximum, seen.restore_per_second), (1990, 2000, 100));
-    let cost = json!({"requestedQueryCost": 500, "throttleStatus": {"maximumAvailable": 1000.0, "currentlyAvailable": 100, "restoreRate": 50.0}});
+    let cost =
+        json!({"requestedQueryCost": 500, "throttleStatus": {"maximumAvailable": 1000.0, "currentlyAvailable": 100, "restoreRate": 50.0}});
     *server.fault.borrow_mut() = Some((Ok(errors("THROTTLED", cost)), false));
     let failure = with_shop(&server, |shop| calls::pull_orders(shop, None, 10)).unwrap_err();
     assert_eq!((failure.fault, failure.retry_after_ms, failure.sent), (Fault::Throttled, Some(8000), Sent::No));
@@ -157,8 +179,20 @@ fn faults_of_a_shop_are_told_apart_and_say_whether_something_may_have_happened()
         (Response::new(200, &[], "<html>"), Fault::Remote, Sent::Maybe),
         (errors("ACCESS_DENIED", json!({})), Fault::Permission, Sent::No),
         (errors("INTERNAL_SERVER_ERROR", json!({})), Fault::Remote, Sent::Maybe),
-        (data(json!({"inventorySetQuantities": {"userErrors": [{"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "field": null, "message": "busy"}]}})), Fault::Throttled, Sent::Maybe),
-        (data(json!({"inventorySetQuantities": {"userErrors": [{"code": "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "field": null, "message": "failed"}]}})), Fault::Remote, Sent::Maybe),
+        (
+            data(
+                json!({"inventorySetQuantities": {"userErrors": [{"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "field": null, "message": "busy"}]}}),
+            ),
+            Fault::Throttled,
+            Sent::Maybe,
+        ),
+        (
+            data(
+                json!({"inventorySetQuantities": {"userErrors": [{"code": "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "field": null, "message": "failed"}]}}),
+            ),
+            Fault::Remote,
+            Sent::Maybe,
+        ),
     ];
     for (response, fault, sent) in cases {
         let server = Server::default();
@@ -181,7 +215,10 @@ fn dispatch(reference: &str, lines: &[(u64, u32)], number: Option<&str>) -> Disp
         key: reference.into(),
         order: "gid://shopify/Order/7".into(),
         reference: reference.into(),
-        lines: lines.iter().map(|(line, quantity)| ShipmentLine { line: format!("gid://shopify/LineItem/{line}"), quantity: *quantity }).collect(),
+        lines: lines
+            .iter()
+            .map(|(line, quantity)| ShipmentLine { line: format!("gid://shopify/LineItem/{line}"), quantity: *quantity })
+            .collect(),
         tracking: number.map(|number| Tracking { number: number.into(), carrier: Some("DHL".into()), url: None }).into_iter().collect(),
         shipped_at: "2026-11-21T09:00:00Z".into(),
         notify_buyer: true,
@@ -218,7 +255,9 @@ fn a_parcel_from_two_places_is_told_for_each_and_one_without_lines_takes_all() {
 fn more_than_is_open_is_a_conflict_and_nothing_is_told() {
     let server = Server::default();
     *server.remaining.borrow_mut() = BTreeMap::from([(1, 1)]);
-    assert!(matches!(ship(&server, dispatch("a", &[(1, 2)], Some("NR1"))), OutcomeState::Rejected(failure) if failure.fault == Fault::Conflict));
+    assert!(
+        matches!(ship(&server, dispatch("a", &[(1, 2)], Some("NR1"))), OutcomeState::Rejected(failure) if failure.fault == Fault::Conflict)
+    );
     assert!(server.fulfillments.borrow().is_empty());
 }
 
@@ -230,7 +269,8 @@ fn an_order_is_cancelled_once_and_a_shipped_one_never() {
     *server.orders.borrow_mut() = vec![order_document(1, vec![]), shipped];
     let cancel = |id: u64| {
         let order = format!("gid://shopify/Order/{id}");
-        let cancellation = Cancellation { key: "k".into(), order, reason: Some("customer asked".into()), restock: false, notify_buyer: false };
+        let cancellation =
+            Cancellation { key: "k".into(), order, reason: Some("customer asked".into()), restock: false, notify_buyer: false };
         with_shop(&server, |shop| calls::cancel(shop, &[cancellation])).unwrap().remove(0).state
     };
     assert!(matches!(cancel(1), OutcomeState::Done(_)));
@@ -244,12 +284,18 @@ fn each_price_gets_its_own_outcome() {
     let server = Server::default();
     let price = |key: &str, variant: u64, currency: &str| PriceChange {
         key: key.into(),
-        listing: ListingRef { external_id: format!("gid://shopify/ProductVariant/{variant}"), parent: None, sku: None, handles: Vec::new() },
+        listing: ListingRef {
+            external_id: format!("gid://shopify/ProductVariant/{variant}"),
+            parent: None,
+            sku: None,
+            handles: Vec::new(),
+        },
         price: Money { amount: "9.99".into(), currency: currency.into() },
         compare_at: None,
         price_list: None,
     };
-    let outcomes = with_shop(&server, |shop| calls::push_prices(shop, &[price("a", 1, "EUR"), price("b", 2, "EUR"), price("c", 3, "USD")])).unwrap();
+    let outcomes =
+        with_shop(&server, |shop| calls::push_prices(shop, &[price("a", 1, "EUR"), price("b", 2, "EUR"), price("c", 3, "USD")])).unwrap();
     let state = |key: &str| &outcomes.iter().find(|outcome| outcome.key == key).unwrap().state;
     assert!(matches!(state("a"), OutcomeState::Done(_)));
     assert!(matches!(state("b"), OutcomeState::Rejected(failure) if failure.message == "bad price"));
@@ -261,10 +307,14 @@ fn subscriptions_are_kept_made_and_never_doubled() {
     let server = Server::default();
     let hook = |id: u64, topic: &str, uri: &str| json!({"id": format!("gid://shopify/WebhookSubscription/{id}"), "topic": topic, "uri": uri, "format": "JSON"});
     let mine = "https://hub.example/webhooks/x";
-    *server.webhooks.borrow_mut() = vec![hook(1, "ORDERS_UPDATED", mine), hook(2, "ORDERS_UPDATED", mine), hook(3, "ORDERS_CREATE", "https://other.example/")];
+    *server.webhooks.borrow_mut() =
+        vec![hook(1, "ORDERS_UPDATED", mine), hook(2, "ORDERS_UPDATED", mine), hook(3, "ORDERS_CREATE", "https://other.example/")];
     let topics: Vec<String> = ["orders/updated", "orders/create", "inventory_levels/update"].map(str::to_owned).into();
     let now = with_shop(&server, |shop| calls::ensure(shop, mine, &topics)).unwrap();
-    assert_eq!(now.iter().map(|subscription| subscription.topic.as_str()).collect::<Vec<_>>(), ["orders/updated", "orders/create", "inventory_levels/update"]);
+    assert_eq!(
+        now.iter().map(|subscription| subscription.topic.as_str()).collect::<Vec<_>>(),
+        ["orders/updated", "orders/create", "inventory_levels/update"]
+    );
     assert_eq!(server.webhooks.borrow().len(), 4);
     let ids: Vec<String> = now.into_iter().map(|subscription| subscription.external_id).collect();
     assert_eq!(with_shop(&server, |shop| calls::remove(shop, &ids)).unwrap(), 3);

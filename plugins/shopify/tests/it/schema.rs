@@ -48,8 +48,14 @@ fn queries() -> Vec<Query> {
         compare_at,
         price_list: None,
     };
-    let write = requests::Write { item: "gid://shopify/InventoryItem/1".into(), location: "gid://shopify/Location/1".into(), quantity: 5, from: -1 };
-    let cancellation = Cancellation { key: "k".into(), order: id.into(), reason: Some("out of stock".into()), restock: true, notify_buyer: true };
+    let write = requests::Write {
+        item: "gid://shopify/InventoryItem/1".into(),
+        location: "gid://shopify/Location/1".into(),
+        quantity: 5,
+        from: -1,
+    };
+    let cancellation =
+        Cancellation { key: "k".into(), order: id.into(), reason: Some("out of stock".into()), restock: true, notify_buyer: true };
     let bare = Dispatch { tracking: Vec::new(), ..dispatch() };
     let parts = [("gid://shopify/FulfillmentOrder/1".to_owned(), vec![("gid://shopify/FulfillmentOrderLineItem/1".to_owned(), 1)])];
     vec![

@@ -81,7 +81,8 @@ pub fn context(key: &str) -> Context {
 }
 
 pub fn data(value: Value) -> Response {
-    let cost = json!({"requestedQueryCost": 10, "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}});
+    let cost =
+        json!({"requestedQueryCost": 10, "throttleStatus": {"maximumAvailable": 2000.0, "currentlyAvailable": 1990, "restoreRate": 100.0}});
     Response::new(200, &[("date", "Sat, 21 Nov 2026 10:00:00 GMT")], json!({"data": value, "extensions": {"cost": cost}}).to_string())
 }
 
@@ -108,31 +109,49 @@ impl Server {
             "OrdersPage" => {
                 assert!(text("query").unwrap().starts_with("updated_at:>='20"));
                 let since = &text("query").unwrap()["updated_at:>='".len()..];
-                let rows: Vec<Value> = self.orders.borrow().iter().filter(|order| order["updatedAt"].as_str().unwrap() >= &since[..20]).map(|order| self.cut(order, number("lines").unwrap())).collect();
+                let rows: Vec<Value> = self
+                    .orders
+                    .borrow()
+                    .iter()
+                    .filter(|order| order["updatedAt"].as_str().unwrap() >= &since[..20])
+                    .map(|order| self.cut(order, number("lines").unwrap()))
+                    .collect();
                 json!({"orders": page(&rows, number("first").unwrap(), text("after"))})
             }
-            "OrdersByIds" => json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.orders.borrow().iter().find(|order| order["id"] == *id).map(|order| self.cut(order, number("lines").unwrap()))).collect::<Vec<_>>()}),
+            "OrdersByIds" => {
+                json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.orders.borrow().iter().find(|order| order["id"] == *id).map(|order| self.cut(order, number("lines").unwrap()))).collect::<Vec<_>>()})
+            }
             "OrderLines" => {
                 let orders = self.orders.borrow();
                 let order = orders.iter().find(|order| order["id"] == variables["id"]).unwrap();
                 json!({"order": {"lineItems": page(order["lineItems"]["nodes"].as_array().unwrap(), number("lines").unwrap(), text("after"))}})
             }
-            "OrderFulfillments" => json!({"order": {"fulfillments": self.fulfillments.borrow().iter().take(number("first").unwrap() as usize).collect::<Vec<_>>()}}),
+            "OrderFulfillments" => {
+                json!({"order": {"fulfillments": self.fulfillments.borrow().iter().take(number("first").unwrap() as usize).collect::<Vec<_>>()}})
+            }
             "OrderRefunds" => json!({"order": {"refunds": []}}),
             "Currency" => json!({"shop": {"currencyCode": "EUR"}}),
-            "StockByIds" => json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.variant(id.as_str().unwrap())).collect::<Vec<_>>()}),
+            "StockByIds" => {
+                json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.variant(id.as_str().unwrap())).collect::<Vec<_>>()})
+            }
             "SetQuantities" => self.set_quantities(variables),
             "FulfillmentOrders" => self.fulfillment_orders(text("id").unwrap()),
             "CreateFulfillment" => self.fulfil(&variables["fulfillment"]),
-            "OrderState" => json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.orders.borrow().iter().find(|order| order["id"] == *id).cloned()).collect::<Vec<_>>()}),
+            "OrderState" => {
+                json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.orders.borrow().iter().find(|order| order["id"] == *id).cloned()).collect::<Vec<_>>()})
+            }
             "CancelOrder" => {
                 let mut orders = self.orders.borrow_mut();
                 let order = orders.iter_mut().find(|order| order["id"] == variables["orderId"]).unwrap();
                 order["cancelledAt"] = json!("2026-11-21T10:00:00Z");
                 json!({"orderCancel": {"job": {"id": "gid://shopify/Job/1", "done": false}, "orderCancelUserErrors": []}})
             }
-            "PricesByIds" => json!({"shop": {"currencyCode": "EUR"}, "nodes": variables["ids"].as_array().unwrap().iter().map(|id| json!({"id": id, "price": "1.00", "compareAtPrice": null, "product": {"id": "gid://shopify/Product/1"}})).collect::<Vec<_>>()}),
-            "UpdatePrices" => json!({"productVariantsBulkUpdate": {"productVariants": [], "userErrors": [{"code": "NEGATIVE_PRICE_VALUE", "field": ["variants", "1", "price"], "message": "bad price"}]}}),
+            "PricesByIds" => {
+                json!({"shop": {"currencyCode": "EUR"}, "nodes": variables["ids"].as_array().unwrap().iter().map(|id| json!({"id": id, "price": "1.00", "compareAtPrice": null, "product": {"id": "gid://shopify/Product/1"}})).collect::<Vec<_>>()})
+            }
+            "UpdatePrices" => {
+                json!({"productVariantsBulkUpdate": {"productVariants": [], "userErrors": [{"code": "NEGATIVE_PRICE_VALUE", "field": ["variants", "1", "price"], "message": "bad price"}]}})
+            }
             "Webhooks" => json!({"webhookSubscriptions": page(&self.webhooks.borrow(), 100, text("after"))}),
             "CreateWebhook" => {
                 let id = format!("gid://shopify/WebhookSubscription/{}", 100 + self.webhooks.borrow().len());
@@ -164,7 +183,11 @@ impl Server {
             .filter(|((held, _), _)| *held == item)
             .map(|((_, location), quantity)| json!({"location": {"id": location}, "quantities": [{"name": "available", "quantity": quantity}]}))
             .collect();
-        if levels.is_empty() { Value::Null } else { json!({"id": id, "inventoryItem": {"id": item, "tracked": true, "inventoryLevels": page(&levels, 50, None)}}) }
+        if levels.is_empty() {
+            Value::Null
+        } else {
+            json!({"id": id, "inventoryItem": {"id": item, "tracked": true, "inventoryLevels": page(&levels, 50, None)}})
+        }
     }
 
     /// All or nothing; the same key with the same content gives the same answer again, with another content an error.
@@ -187,7 +210,9 @@ impl Server {
                 Some(held) if Some(*held) != change["changeFromQuantity"].as_i64() => Some("CHANGE_FROM_QUANTITY_STALE"),
                 Some(_) => None,
             };
-            failed.extend(error.map(|code| json!({"code": code, "field": ["input", "quantities", at.to_string(), "quantity"], "message": code})));
+            failed.extend(
+                error.map(|code| json!({"code": code, "field": ["input", "quantities", at.to_string(), "quantity"], "message": code})),
+            );
         }
         if failed.is_empty() {
             for change in quantities {
@@ -223,7 +248,8 @@ impl Server {
         }
         let id = format!("gid://shopify/Fulfillment/{}", 1 + self.fulfillments.borrow().len());
         let numbers = input["trackingInfo"]["numbers"].as_array().cloned().unwrap_or_default();
-        let tracking: Vec<Value> = numbers.iter().map(|number| json!({"number": number, "company": input["trackingInfo"]["company"], "url": null})).collect();
+        let tracking: Vec<Value> =
+            numbers.iter().map(|number| json!({"number": number, "company": input["trackingInfo"]["company"], "url": null})).collect();
         self.fulfillments.borrow_mut().push(json!({"id": id, "createdAt": "2026-11-21T10:00:00Z", "status": "SUCCESS", "trackingInfo": tracking, "fulfillmentLineItems": page(&lines, 50, None)}));
         json!({"fulfillmentCreate": {"fulfillment": {"id": id, "status": "SUCCESS"}, "userErrors": []}})
     }

@@ -71,7 +71,7 @@ impl Server {
                 }
                 response
             }
-            ("GET", ["orders", id]) => match self.orders.borrow().iter().find(|order| order["id"].to_string() == *id) {
+            ("GET", ["orders", id]) => match self.orders.borrow().iter().find(|order| has_id(order, id)) {
                 Some(order) => ok(order.clone()),
                 None => error(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID."),
             },
@@ -119,7 +119,7 @@ impl Server {
                 let rows = (products.iter())
                     .filter(|(key, _)| key.starts_with(&format!("{product}/")))
                     .map(|(_, variation)| variation.clone())
-                    .filter(|variation| query.get("include").is_none_or(|ids| ids.split(',').any(|id| id == variation["id"].to_string())));
+                    .filter(|variation| query.get("include").is_none_or(|ids| ids.split(',').any(|id| has_id(variation, id))));
                 Self::list(rows.collect(), &query)
             }
             ("POST", ["products", "batch"]) => self.update(None, body),
@@ -133,12 +133,12 @@ impl Server {
             }
             ("PUT", ["webhooks", id]) => {
                 let mut webhooks = self.webhooks.borrow_mut();
-                let webhook = webhooks.iter_mut().find(|webhook| webhook["id"].to_string() == *id).unwrap();
+                let webhook = webhooks.iter_mut().find(|webhook| has_id(webhook, id)).unwrap();
                 webhook["status"] = body["status"].clone();
                 ok(webhook.clone())
             }
             ("DELETE", ["webhooks", id]) => {
-                self.webhooks.borrow_mut().retain(|webhook| webhook["id"].to_string() != *id);
+                self.webhooks.borrow_mut().retain(|webhook| !has_id(webhook, id));
                 ok(json!({"id": 1}))
             }
             other => panic!("the shop has no {other:?}"),
@@ -164,6 +164,10 @@ impl Server {
         });
         ok(json!({"update": updated.collect::<Vec<_>>()}))
     }
+}
+
+fn has_id(document: &Value, id: &str) -> bool {
+    document["id"].as_u64() == id.parse().ok()
 }
 
 fn ok(value: Value) -> Response {

@@ -1,0 +1,124 @@
+//! What the hub is busy with, the first plan, and repairs.
+
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::api::answer::{Answer, all, created, told};
+use crate::api::error::{Code, Error};
+use crate::api::request::{Body, Query, Reader, Writer};
+use crate::api::routes::Routes;
+use crate::app::App;
+use crate::id::PlanId;
+use crate::lanes::{self, Filter, Lane, LaneKey};
+use crate::page::PageRequest;
+use crate::sync::{self, golive};
+use crate::{connections, sync as flows};
+
+pub fn add(routes: Routes) -> Routes {
+    routes
+        .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
+        .get("/sync/lanes", "Lanes that failed or stand still", failing)
+        .post("/sync/lanes/release", "Let a lane that stands still run now", release)
+        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, push or fulfilment", run)
+        .post("/connections/{connection}/plan", "What a push would change now", plan)
+        .post("/plans/{plan}/accept", "Accept a plan; its connection goes live", accept)
+}
+
+async fn status(State(app): State<App>, Reader(ctx): Reader) -> Answer {
+    let mut conn = app.store.read().await?;
+    let flows = lanes::overview(&mut conn, &ctx).await?;
+    let flow = |flow: &lanes::Flow| {
+        json!({
+            "kind": flow.kind.as_str(), "connection": flow.connection, "due": flow.due, "waiting": flow.waiting, "running": flow.running,
+            "failing": flow.failing, "quarantined": flow.quarantined, "oldest_due_at": flow.oldest_due_at,
+        })
+    };
+    let stuck = lanes::list(&mut conn, &ctx, Filter::Failing, None, SHOWN).await?;
+    told(json!({
+        "lanes": flows.iter().map(flow).collect::<Vec<_>>(),
+        "failing": stuck.iter().map(lane).collect::<Vec<_>>(),
+        "unsent": flows::unsent(&mut conn, &ctx.tenant, None, SHOWN).await?,
+        "refusals": flows::refusals(&mut conn, &ctx.tenant, SHOWN).await?,
+    }))
+}
+
+const SHOWN: u32 = 100;
+
+fn lane(lane: &Lane) -> Value {
+    json!({
+        "lane": lane.key.id(), "running": lane.running, "due_at": lane.next_due, "failures": lane.failures, "claims": lane.claims,
+        "quarantined_at": lane.quarantined_at, "reason": lane.reason,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    #[serde(default)]
+    quarantined: bool,
+    limit: Option<u32>,
+}
+
+async fn failing(State(app): State<App>, Reader(ctx): Reader, Query(which): Query<Which>) -> Answer {
+    let filter = if which.quarantined { Filter::Quarantined } else { Filter::Failing };
+    let limit = PageRequest { cursor: None, limit: which.limit }.limit();
+    let found = lanes::list(&mut app.store.read().await?, &ctx, filter, None, limit).await?;
+    all(found.iter().map(lane).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    lane: String,
+}
+
+async fn release(State(app): State<App>, Writer(ctx): Writer, Body(named): Body<Named>) -> Answer {
+    let absent = || Error::new(Code::NotFound, format!("there is no lane `{}`; hint: `entrepot sync dead` lists those that stand still", named.lane)).about("lane");
+    let key = LaneKey::parse(&named.lane).ok_or_else(absent)?;
+    match app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::release(tx, &ctx, &key).await?) })).await? {
+        true => told(json!({ "lane": named.lane, "released": true })),
+        false => Err(absent()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    connection: String,
+    run: What,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    OrdersIn,
+    ListingsIn,
+    Webhooks,
+    Push,
+    Fulfilment,
+}
+
+async fn run(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Wish>) -> Answer {
+    let connection = connections::resolve(&mut app.store.read().await?, &ctx.tenant, &wish.connection).await?;
+    let lane = match wish.run {
+        What::OrdersIn => sync::poll_lane(&connection.id),
+        What::ListingsIn => sync::listings_lane(&connection.id),
+        What::Webhooks => sync::subscriptions_lane(&connection.id),
+        What::Push => sync::push_lane(&connection.id),
+        What::Fulfilment => sync::writeback_lane(&connection.id),
+    };
+    let answer = json!({ "lane": lane.id(), "due_at": ctx.now_ms() });
+    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::make_due(tx, &ctx, &lane, ctx.now_ms()).await?) })).await?;
+    told(answer)
+}
+
+async fn plan(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>) -> Answer {
+    let connection = connections::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?;
+    created(golive::plan(&app.sync, &ctx, &connection).await?)
+}
+
+async fn accept(State(app): State<App>, Writer(ctx): Writer, Path(plan): Path<String>) -> Answer {
+    let live = golive::accept(&app.sync, &ctx, &PlanId::parse(&plan)?).await?;
+    told(super::connections::view(&live))
+}

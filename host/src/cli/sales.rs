@@ -1,0 +1,158 @@
+//! `stock`, `order`, `location`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::hub::Hub;
+use super::{Page, Stop, part, print, read};
+
+#[derive(Subcommand)]
+pub enum Stock {
+    List(Page),
+    /// One variant's levels, by id or SKU.
+    Show { variant: String },
+    /// The newest rows of its ledger.
+    Ledger { variant: String },
+    /// Set what was counted.
+    Count(Booking),
+    /// Book goods that arrived.
+    Receive(Booking),
+    /// Book a difference found; below zero takes away.
+    Adjust(Booking),
+    /// The opening count: from one shop, or from a file (sku,units[,location]).
+    #[command(group(clap::ArgGroup::new("source").required(true)))]
+    Opening {
+        #[arg(long, value_name = "CONNECTION", group = "source")]
+        from: Option<String>,
+        #[arg(long, value_name = "FILE", group = "source")]
+        csv: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub struct Booking {
+    variant: String,
+    #[arg(allow_negative_numbers = true)]
+    units: i64,
+    #[arg(long)]
+    location: Option<String>,
+    /// The same reference books once.
+    #[arg(long)]
+    reference: Option<String>,
+}
+
+pub async fn stock(hub: &Hub, command: Stock, json: bool) -> Result<(), Stop> {
+    let (verb, booking) = match command {
+        Stock::List(page) => {
+            let list = hub.get(&format!("/stock{}", page.with(&[]))).await?;
+            print::answer(json, &list, &[("SKU", "sku"), ("ON HAND", "on_hand"), ("RESERVED", "reserved"), ("AVAILABLE", "available"), ("LOCATION", "location")]);
+            return Ok(());
+        }
+        Stock::Show { variant } => {
+            print::answer(json, &hub.get(&format!("/stock/{}", part(&variant))).await?, &[]);
+            return Ok(());
+        }
+        Stock::Ledger { variant } => {
+            let list = hub.get(&format!("/stock/{}/ledger", part(&variant))).await?;
+            print::answer(json, &list, &[("AT", "at"), ("KIND", "kind"), ("ON HAND", "on_hand"), ("RESERVED", "reserved"), ("BECAUSE OF", "reference"), ("BY", "actor")]);
+            return Ok(());
+        }
+        Stock::Opening { from, csv } => {
+            let done = match (from, csv) {
+                (Some(connection), _) => hub.ask("POST", &format!("/stock/opening/connection/{}", part(&connection)), &json!({})).await?,
+                (None, Some(file)) => hub.send("POST", "/stock/opening/file", "text/csv", read(&file)?).await?,
+                (None, None) => return Err(Stop::usage("say where the count comes from; hint: --from CONNECTION or --csv FILE")),
+            };
+            print::answer(json, &done, &[]);
+            let refused = done["refused"].as_array().map_or(0, Vec::len);
+            return if refused == 0 { Ok(()) } else { Err(Stop::failed(format!("{refused} lines were refused; the others were counted"))) };
+        }
+        Stock::Count(booking) => ("count", booking),
+        Stock::Receive(booking) => ("receive", booking),
+        Stock::Adjust(booking) => ("adjust", booking),
+    };
+    let body = json!({ "units": booking.units, "location": booking.location, "reference": booking.reference });
+    print::answer(json, &hub.ask("POST", &format!("/stock/{}/{verb}", part(&booking.variant)), &body).await?, &[]);
+    hub.work().await
+}
+
+#[derive(Subcommand)]
+pub enum Order {
+    List {
+        #[arg(long)]
+        connection: Option<String>,
+        #[arg(long)]
+        status: Option<String>,
+        /// Only parked or oversold ones.
+        #[arg(long)]
+        attention: bool,
+        #[command(flatten)]
+        page: Page,
+    },
+    Show { order: String },
+    Events { order: String },
+    /// Book what leaves (without --line: all that is open) and tell the channel.
+    Ship {
+        order: String,
+        /// Tracking number.
+        #[arg(long)]
+        tracking: Option<String>,
+        #[arg(long)]
+        carrier: Option<String>,
+        #[arg(long = "line", value_name = "LINE=UNITS")]
+        lines: Vec<String>,
+    },
+}
+
+pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
+    match command {
+        Order::List { connection, status, attention, page } => {
+            let query = page.with(&[("connection", connection), ("status", status), ("attention", attention.then(|| "true".into()))]);
+            let list = hub.get(&format!("/orders{query}")).await?;
+            print::answer(json, &list, &[("ID", "id"), ("NUMBER", "number"), ("PLACED", "placed_at"), ("STATUS", "status"), ("PAYMENT", "payment"), ("TOTAL", "total"), ("UNMAPPED", "unmapped"), ("SHORT", "short")]);
+        }
+        Order::Show { order } => print::answer(json, &hub.get(&format!("/orders/{}", part(&order))).await?, &[]),
+        Order::Events { order } => {
+            let list = hub.get(&format!("/orders/{}/events", part(&order))).await?;
+            print::answer(json, &list, &[("AT", "at"), ("WHAT", "what"), ("BY", "actor"), ("DETAIL", "detail")]);
+        }
+        Order::Ship { order, tracking, carrier, lines } => {
+            let mut units = Vec::new();
+            for text in &lines {
+                let (line, count) = super::pair(text)?;
+                let count: i64 = count.parse().map_err(|_| Stop::usage(format!("`{count}` is not a number of units")))?;
+                units.push(json!({ "line": line, "quantity": count }));
+            }
+            let tracking: Vec<_> = tracking.into_iter().map(|number| json!({ "number": number, "carrier": carrier, "url": null })).collect();
+            let body = json!({ "lines": units, "tracking": tracking });
+            print::answer(json, &hub.ask("POST", &format!("/orders/{}/ship", part(&order)), &body).await?, &[]);
+            hub.work().await?;
+        }
+    }
+    Ok(())
+}
+
+#[derive(Subcommand)]
+pub enum Location {
+    List,
+    Add { name: String },
+    /// Say which of ours a channel's location is; without the last two, list what was said.
+    Map { connection: String, external_id: Option<String>, location: Option<String> },
+}
+
+pub async fn location(hub: &Hub, command: Location, json: bool) -> Result<(), Stop> {
+    match command {
+        Location::List => print::answer(json, &hub.get("/locations").await?, &[("ID", "id"), ("NAME", "name"), ("PRIORITY", "priority")]),
+        Location::Add { name } => print::answer(json, &hub.ask("POST", "/locations", &json!({ "name": name })).await?, &[]),
+        Location::Map { connection, external_id: Some(external), location: Some(location) } => {
+            let body = json!({ "external_id": external, "location": location });
+            print::answer(json, &hub.ask("PUT", &format!("/connections/{}/locations", part(&connection)), &body).await?, &[]);
+        }
+        Location::Map { connection, .. } => {
+            print::answer(json, &hub.get(&format!("/connections/{}/locations", part(&connection))).await?, &[("CHANNEL'S", "external_id"), ("OURS", "location")]);
+        }
+    }
+    Ok(())
+}
