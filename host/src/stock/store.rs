@@ -35,6 +35,10 @@ pub async fn places(tx: &mut WriteTx, ctx: &Ctx) -> Result<Vec<LocationId>, Erro
 
 /// Locks these rows in the order given (callers sort), creating the ones that are missing.
 pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, keys: &[(VariantId, LocationId)]) -> Result<Vec<Level>, Error> {
+    // A hub that has counted nothing yet has no place, and PostgreSQL takes no empty list.
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let found = select(tx, ctx, keys).await?;
     let missing: Vec<&(VariantId, LocationId)> = keys.iter().filter(|key| !found.contains_key(key)).collect();
     let found = if missing.is_empty() {
