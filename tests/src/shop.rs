@@ -195,6 +195,14 @@ impl Shop {
         }
     }
 
+    /// Of [`Shop::pushes`] those that changed something.
+    pub fn effects(&self) -> Vec<(String, i64)> {
+        match self {
+            Self::Woo(shop) => shop.pushes().into_iter().filter(|w| w.before != w.after).map(|w| (w.sku, w.after)).collect(),
+            Self::Shopify(shop) => shop.pushes().into_iter().filter(|w| w.before != w.after).map(|w| (w.sku, w.after)).collect(),
+        }
+    }
+
     /// How often this tracking number was written to the order.
     pub fn times_told(&self, order: i64, number: &str) -> usize {
         match self {
