@@ -15,7 +15,6 @@ pub mod listings;
 pub mod poll;
 pub mod push;
 pub mod setup;
-mod shown;
 mod store;
 pub mod subscriptions;
 pub mod writeback;
@@ -27,7 +26,7 @@ use std::sync::Arc;
 
 pub use connectors::{Connectors, Session};
 pub use error::Error;
-pub use shown::{Shown, shown};
+pub use store::{Shown, shown};
 pub use store::{Drift, Refused, Unsent};
 
 use crate::ctx::{Ctx, Tenant};

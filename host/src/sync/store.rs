@@ -2,7 +2,11 @@
 //!
 //! An order by a key's text `|| ''` keeps SQLite from walking the primary key of a whole merchant to save a small sort.
 
+mod shown;
+
 use std::collections::BTreeMap;
+
+pub use shown::{Shown, shown};
 
 use super::Error;
 use super::push::Told;

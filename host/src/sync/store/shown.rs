@@ -1,10 +1,10 @@
 //! What channels show of our stock, for people; the SQL of it.
 
-use super::Error;
-use super::push::Told;
 use crate::ctx::Tenant;
 use crate::id::ListingId;
 use crate::store::{Row, Sql, Value};
+use crate::sync::Error;
+use crate::sync::push::Told;
 
 /// What a channel was told for a listing, and since when.
 #[derive(Clone, Debug, serde::Serialize)]
