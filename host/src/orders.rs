@@ -15,7 +15,7 @@ mod ingest;
 pub mod model;
 mod store;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::Error;
 pub use ingest::{Ingested, Origin, Resolution, ingest};
@@ -106,6 +106,11 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, after: 
 /// Orders placed since an instant, per connection that has any.
 pub async fn count_since(conn: &mut impl Sql, tenant: &Tenant, since_at: i64) -> Result<Vec<(ConnectionId, i64)>, Error> {
     store::count_since(conn, tenant, since_at).await
+}
+
+/// Units of a connection's orders that hold stock and have not left, whether promised or short.
+pub async fn open_units(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<BTreeMap<VariantId, i64>, Error> {
+    store::open_units(conn, tenant, connection).await
 }
 
 /// The buyer, opened. `None` after an erasure.

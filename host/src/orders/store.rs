@@ -1,5 +1,7 @@
 //! All SQL on `orders`, `order_line`, `order_event` and `person`.
 
+use std::collections::BTreeMap;
+
 use super::Error;
 use super::ingest::Origin;
 use super::model::{ChannelOrder, EventView, LineKind, LineView, OrderView, Payment, Personal, Status};
@@ -319,6 +321,18 @@ pub async fn short_of(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Re
         }
     }
     Ok(orders)
+}
+
+pub async fn open_units(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<BTreeMap<VariantId, i64>> {
+    let rows = conn
+        .fetch_all(
+            "SELECT l.variant, CAST(SUM(l.quantity - l.fulfilled - l.released) AS BIGINT) FROM orders o \
+             JOIN order_line l ON l.tenant = o.tenant AND l.order_id = o.id WHERE o.tenant = $1 AND o.connection = $2 AND o.holds = 'stock' \
+             AND o.status IN ('placed', 'other') AND l.kind = 'physical' AND l.variant IS NOT NULL GROUP BY l.variant",
+            args![tenant, connection],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get::<i64>(1)?.max(0)))).collect::<Cells<_>>()?)
 }
 
 pub async fn record(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, what: &'static str, detail: serde_json::Value) -> Result<()> {

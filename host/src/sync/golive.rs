@@ -46,8 +46,8 @@ pub struct Plan {
     pub to_zero: usize,
 }
 
-/// Takes one shop's quantities as the opening count. On hand is what the shop shows plus what its open orders still hold here,
-/// because the shop has already taken those off. Returns the variants that were counted.
+/// Takes one shop's quantities as the opening count. On hand is what the shop shows plus the units of its own open orders,
+/// which it has already taken off. Returns the variants that were counted.
 pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<Vec<VariantId>, Error> {
     let mut conn = sync.store.read().await?;
     let linked: Vec<Listing> =
@@ -59,20 +59,22 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
     let reference = format!("opening:{}", connection.id);
     let mut counted = Vec::new();
     for chunk in linked.chunks(200) {
-        let (ctx, chunk, levels, mapped, reference) = (ctx.clone(), chunk.to_vec(), levels.clone(), mapped.clone(), reference.clone());
+        let (ctx, chunk, levels, mapped) = (ctx.clone(), chunk.to_vec(), levels.clone(), mapped.clone());
+        let (reference, shop) = (reference.clone(), connection.id.clone());
         let variants = sync
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     let default = locations::ensure_default(tx, &ctx).await?;
+                    let mut open = orders::open_units(tx, &ctx.tenant, &shop).await?;
                     let mut variants = Vec::new();
                     for listing in &chunk {
                         let Some(variant) = &listing.variant else { continue };
                         for level in levels.get(&listing.id).into_iter().flatten() {
                             let place = level.location.as_ref().and_then(|external| mapped.get(external)).unwrap_or(&default);
-                            let here = stock::levels(tx, &ctx.tenant, variant).await?;
-                            let reserved = here.iter().find(|l| l.location == *place).map_or(0, |l| l.reserved);
-                            stock::count(tx, &ctx, variant, place, level.quantity.max(0) + reserved, &reference).await?;
+                            // What the shop has sold and not sent has left its figure, but not the shelf.
+                            let sold = std::mem::take(open.entry(variant.clone()).or_default());
+                            stock::count(tx, &ctx, variant, place, level.quantity.max(0) + sold, &reference).await?;
                         }
                         variants.push(variant.clone());
                     }
