@@ -53,7 +53,11 @@ impl Scope {
 impl std::str::FromStr for Scope {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.iter().copied().find(|scope| scope.as_str() == text).ok_or_else(|| Error::UnknownScope { value: text.chars().take(40).collect() })
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| Error::UnknownScope { value: text.chars().take(40).collect() })
     }
 }
 

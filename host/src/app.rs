@@ -152,7 +152,12 @@ impl App {
     }
 
     /// Serves and works until `stop` resolves.
-    pub async fn run(&self, listener: tokio::net::TcpListener, router: axum::Router, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    pub async fn run(
+        &self,
+        listener: tokio::net::TcpListener,
+        router: axum::Router,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
         let (ended, mut end) = tokio::sync::watch::channel(false);
         let mut end2 = end.clone();
         tokio::spawn(async move {

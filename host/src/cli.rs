@@ -119,11 +119,19 @@ impl From<crate::app::Error> for Stop {
         use crate::app::Error as App;
         let message = crate::store::chain(&error);
         match error {
-            App::MasterKey(_) | App::Secrets(crate::secrets::Error::WrongMasterKey { .. }) | App::Folder { .. } | App::Tls(_) => Self::usage(message),
+            App::MasterKey(_) | App::Secrets(crate::secrets::Error::WrongMasterKey { .. }) | App::Folder { .. } | App::Tls(_) => {
+                Self::usage(message)
+            }
             App::Store(crate::store::Error::Driver(_)) => {
                 Self::failed(format!("the database cannot be reached: {message}; hint: check database.url and that its server runs"))
             }
-            App::Store(_) | App::Secrets(_) | App::Sandbox(_) | App::Compiler(_) | App::Plugin(_) | App::Listen { .. } | App::Program(_) => Self::failed(message),
+            App::Store(_)
+            | App::Secrets(_)
+            | App::Sandbox(_)
+            | App::Compiler(_)
+            | App::Plugin(_)
+            | App::Listen { .. }
+            | App::Program(_) => Self::failed(message),
         }
     }
 }
@@ -192,7 +200,9 @@ fn query(pairs: &[(&str, Option<String>)]) -> String {
 
 /// `name=value`.
 fn pair(text: &str) -> Result<(&str, &str), Stop> {
-    text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| Stop::usage(format!("`{text}` has no `=`; hint: write NAME=VALUE")))
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or_else(|| Stop::usage(format!("`{text}` has no `=`; hint: write NAME=VALUE")))
 }
 
 /// A file, or standard input for `-`.

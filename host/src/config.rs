@@ -174,7 +174,8 @@ impl Config {
         for (key, value) in &sources.flags {
             layers.add_flag(key, value)?;
         }
-        let master_key = sources.environment.iter().find(|(name, _)| name == "ENTREPOT_MASTER_KEY").map(|(_, value)| Hidden(value.clone().into()));
+        let master_key =
+            sources.environment.iter().find(|(name, _)| name == "ENTREPOT_MASTER_KEY").map(|(_, value)| Hidden(value.clone().into()));
         values::check(&layers, file, &sources.folders, master_key)
     }
 }

@@ -58,7 +58,11 @@ pub enum Error {
 }
 
 /// Sets the stage, plays, and cleans up. `router` serves the pages beside the webhooks.
-pub async fn run(wish: &Wish, router: impl FnOnce(&crate::app::App) -> axum::Router, say: impl Fn(&str) + Send + std::marker::Sync + 'static) -> Result<Summary, Error> {
+pub async fn run(
+    wish: &Wish,
+    router: impl FnOnce(&crate::app::App) -> axum::Router,
+    say: impl Fn(&str) + Send + std::marker::Sync + 'static,
+) -> Result<Summary, Error> {
     let say: Arc<dyn Fn(&str) + Send + std::marker::Sync> = Arc::new(say);
     let stage = Stage::set(wish, router, &say).await?;
     let summary = match wish.orders {

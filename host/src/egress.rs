@@ -148,7 +148,13 @@ const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 const TOKEN_FORM: &str = "application/x-www-form-urlencoded";
 
 impl Egress {
-    pub fn new(clock: Clock, resolver: Arc<dyn Resolver>, buckets: Arc<dyn BucketStore>, tls: rustls::ClientConfig, limits: Limits) -> Self {
+    pub fn new(
+        clock: Clock,
+        resolver: Arc<dyn Resolver>,
+        buckets: Arc<dyn BucketStore>,
+        tls: rustls::ClientConfig,
+        limits: Limits,
+    ) -> Self {
         Self(Arc::new(Inner { clients: Clients::new(resolver, tls, limits.clone()), tokens: Tokens::default(), buckets, clock, limits }))
     }
 
@@ -161,8 +167,18 @@ impl Egress {
         let place = Url::parse(&request.url).map_or_else(|_| "an unreadable address".to_owned(), |url| place_of(&url));
         let ms = started.elapsed().as_millis() as u64;
         match &outcome {
-            Ok(answer) => tracing::debug!(plugin = scope.plugin, connection = scope.connection, method = request.method, place, status = answer.status, ms, "outbound"),
-            Err(error) => tracing::debug!(plugin = scope.plugin, connection = scope.connection, method = request.method, place, %error, ms, "outbound"),
+            Ok(answer) => tracing::debug!(
+                plugin = scope.plugin,
+                connection = scope.connection,
+                method = request.method,
+                place,
+                status = answer.status,
+                ms,
+                "outbound"
+            ),
+            Err(error) => {
+                tracing::debug!(plugin = scope.plugin, connection = scope.connection, method = request.method, place, %error, ms, "outbound")
+            }
         }
         if let Some(recorder) = &scope.recorder {
             recorder.exchange(&request, &outcome);
@@ -322,7 +338,9 @@ fn check(scope: &Scope, request: &Request, limits: &Limits, needles: &Needles) -
     if request.body.len() > limits.request_bytes {
         return Err(Error::Denied(format!("the request is larger than {} bytes", limits.request_bytes)));
     }
-    let carried = needles.are_in(request.url.as_bytes()) || needles.are_in(&request.body) || request.headers.iter().any(|(_, value)| needles.are_in(value.as_bytes()));
+    let carried = needles.are_in(request.url.as_bytes())
+        || needles.are_in(&request.body)
+        || request.headers.iter().any(|(_, value)| needles.are_in(value.as_bytes()));
     if carried {
         return Err(Error::Denied("the request carries the value of a secret; hint: name the credential and the hub adds it".into()));
     }
@@ -337,7 +355,10 @@ fn admitted(scope: &Scope, text: &str, limits: &Limits, paths: bool) -> Result<(
     }
     let mut url = Url::parse(text).map_err(|_| Error::Denied("the address of the request cannot be read".into()))?;
     url.set_fragment(None);
-    if !url.username().is_empty() || url.password().is_some() || text.split(['/', '?', '#']).nth(2).is_some_and(|authority| authority.contains('@')) {
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || text.split(['/', '?', '#']).nth(2).is_some_and(|authority| authority.contains('@'))
+    {
         return Err(Error::Denied("an address with a user name or password is refused; hint: name a credential".into()));
     }
     let origin = Origin::of(&url).ok_or_else(|| Error::Denied(format!("`{}` addresses are refused; hint: https", url.scheme())))?;
@@ -373,19 +394,51 @@ fn admitted(scope: &Scope, text: &str, limits: &Limits, paths: bool) -> Result<(
 
 /// Names that no public resolver answers, or that mean a machine's own services.
 fn is_local_name(name: &str) -> bool {
-    const LOCAL: &[&str] = &["localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "home.arpa", "localdomain", "onion", "test", "invalid", "arpa"];
+    const LOCAL: &[&str] = &[
+        "localhost",
+        "local",
+        "internal",
+        "intranet",
+        "lan",
+        "home",
+        "corp",
+        "private",
+        "home.arpa",
+        "localdomain",
+        "onion",
+        "test",
+        "invalid",
+        "arpa",
+    ];
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     !name.contains('.') || LOCAL.iter().any(|tail| name == *tail || name.strip_suffix(tail).is_some_and(|rest| rest.ends_with('.')))
 }
 
 fn check_headers(scope: &Scope, request: &Request, limits: &Limits) -> Result<HeaderMap, Error> {
     const FORBIDDEN: &[&str] = &[
-        "host", "connection", "keep-alive", "proxy-authorization", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding",
-        "upgrade", "content-length", "expect", "accept-encoding", "http2-settings",
+        "host",
+        "connection",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "expect",
+        "accept-encoding",
+        "http2-settings",
     ];
     let mut headers = HeaderMap::new();
     let mut size = 0;
-    let injected: Vec<&str> = scope.credentials.iter().filter(|scoped| request.credentials.iter().any(|name| name == scoped.credential.name())).filter_map(|scoped| scoped.credential.header()).collect();
+    let injected: Vec<&str> = scope
+        .credentials
+        .iter()
+        .filter(|scoped| request.credentials.iter().any(|name| name == scoped.credential.name()))
+        .filter_map(|scoped| scoped.credential.header())
+        .collect();
     for (name, value) in &request.headers {
         let refused = || Error::Denied(format!("the header `{}` is not for a connector to set", name.escape_debug()));
         if FORBIDDEN.iter().chain(&injected).any(|known| name.eq_ignore_ascii_case(known)) {
@@ -393,14 +446,21 @@ fn check_headers(scope: &Scope, request: &Request, limits: &Limits) -> Result<He
         }
         size += name.len() + value.len() + 4;
         let unwritable = |_| Error::Denied(format!("the header `{}` cannot be written as HTTP", name.escape_debug()));
-        headers.append(HeaderName::try_from(name.as_str()).map_err(|_| unwritable(()))?, HeaderValue::try_from(value.as_str()).map_err(|_| unwritable(()))?);
+        headers.append(
+            HeaderName::try_from(name.as_str()).map_err(|_| unwritable(()))?,
+            HeaderValue::try_from(value.as_str()).map_err(|_| unwritable(()))?,
+        );
     }
     if size > limits.header_bytes {
         return Err(Error::Denied(format!("the request has more than {} bytes of headers", limits.header_bytes)));
     }
     if let (Some(header), Some(key)) = (&scope.idempotency_header, &request.idempotency_key) {
-        let name = HeaderName::try_from(header.as_str()).map_err(|_| Error::Config(format!("`{header}` is not the name of a header; hint: the plugin's manifest is wrong")))?;
-        headers.insert(name, HeaderValue::try_from(key.as_str()).map_err(|_| Error::Denied("the idempotency key cannot be written as a header".into()))?);
+        let name = HeaderName::try_from(header.as_str())
+            .map_err(|_| Error::Config(format!("`{header}` is not the name of a header; hint: the plugin's manifest is wrong")))?;
+        headers.insert(
+            name,
+            HeaderValue::try_from(key.as_str()).map_err(|_| Error::Denied("the idempotency key cannot be written as a header".into()))?,
+        );
     }
     headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip, deflate"));
     headers.entry(reqwest::header::USER_AGENT).or_insert(HeaderValue::from_static(concat!("entrepot/", env!("CARGO_PKG_VERSION"))));
@@ -413,8 +473,13 @@ fn pick<'a>(scope: &'a Scope, request: &Request, wire: &Wire, origin: &Origin) -
         .credentials
         .iter()
         .map(|name| {
-            let scoped = scope.credentials.iter().find(|scoped| scoped.credential.name() == name).ok_or_else(|| Error::Denied(format!("the manifest declares no credential `{name}`")))?;
-            let meant = scoped.hosts.is_empty() || scoped.hosts.iter().any(|host| host.matches_origin(origin) && host.matches_path(wire.url.path()));
+            let scoped = scope
+                .credentials
+                .iter()
+                .find(|scoped| scoped.credential.name() == name)
+                .ok_or_else(|| Error::Denied(format!("the manifest declares no credential `{name}`")))?;
+            let meant = scoped.hosts.is_empty()
+                || scoped.hosts.iter().any(|host| host.matches_origin(origin) && host.matches_path(wire.url.path()));
             if meant { Ok(scoped) } else { Err(Error::Denied(format!("the credential `{name}` is not meant for {origin}"))) }
         })
         .collect()
@@ -422,7 +487,11 @@ fn pick<'a>(scope: &'a Scope, request: &Request, wire: &Wire, origin: &Origin) -
 
 fn scrub(answer: Response, needles: &[&Needles]) -> Response {
     let clean = |bytes: Vec<u8>| needles.iter().fold(bytes, |bytes, needles| needles.scrub(bytes));
-    let headers = answer.headers.into_iter().map(|(name, value)| (name, needles.iter().fold(value, |value, needles| needles.scrub_text(value)))).collect();
+    let headers = answer
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name, needles.iter().fold(value, |value, needles| needles.scrub_text(value))))
+        .collect();
     Response { status: answer.status, headers, body: clean(answer.body) }
 }
 

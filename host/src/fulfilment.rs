@@ -80,7 +80,8 @@ pub async fn count_attempt(tx: &mut WriteTx, ctx: &Ctx, shipment: &ShipmentId) -
 /// The channel knows this shipment.
 pub async fn written(tx: &mut WriteTx, ctx: &Ctx, shipment: &Shipment, external_id: Option<&str>) -> Result<(), Error> {
     store::set_state(tx, ctx, &shipment.id, State::Written, external_id, None, 0, 0).await?;
-    orders::record(tx, ctx, &shipment.order, "written-back", serde_json::json!({ "shipment": shipment.id, "external_id": external_id })).await?;
+    orders::record(tx, ctx, &shipment.order, "written-back", serde_json::json!({ "shipment": shipment.id, "external_id": external_id }))
+        .await?;
     Ok(())
 }
 

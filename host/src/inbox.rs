@@ -140,7 +140,13 @@ pub async fn replay(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Resul
 }
 
 /// Newest first.
-pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, before: Option<&DeliveryId>, limit: u32) -> Result<Vec<Row>, Error> {
+pub async fn list(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    filter: &Filter,
+    before: Option<&DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Row>, Error> {
     store::list(conn, tenant, filter, before, limit).await
 }
 

@@ -107,7 +107,13 @@ pub async fn remove_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &Connect
 }
 
 /// Lanes in the order of their ids, after the id `after`.
-pub async fn list(conn: &mut impl Sql, ctx: &Ctx, filter: Filter, after: Option<&str>, limit: u32) -> Result<Vec<Lane>, crate::store::Error> {
+pub async fn list(
+    conn: &mut impl Sql,
+    ctx: &Ctx,
+    filter: Filter,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Lane>, crate::store::Error> {
     store::list(conn, &ctx.tenant, filter, after, limit).await
 }
 

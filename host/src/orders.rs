@@ -94,12 +94,23 @@ pub async fn find(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> Resu
     store::find(conn, tenant, order).await
 }
 
-pub async fn find_external(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, external_id: &str) -> Result<Option<OrderId>, Error> {
+pub async fn find_external(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    external_id: &str,
+) -> Result<Option<OrderId>, Error> {
     store::find_external(conn, tenant, connection, external_id).await
 }
 
 /// Newest first.
-pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, after: Option<&(i64, OrderId)>, limit: u32) -> Result<Vec<Summary>, Error> {
+pub async fn list(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    filter: &Filter,
+    after: Option<&(i64, OrderId)>,
+    limit: u32,
+) -> Result<Vec<Summary>, Error> {
     store::list(conn, tenant, filter, after, limit).await
 }
 

@@ -27,7 +27,14 @@ use crate::id::{LocationId, VariantId};
 use crate::store::{Sql, WriteTx};
 
 /// Books goods that arrived. `reference` names the receipt; the same receipt books once.
-pub async fn receive(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId, location: &LocationId, units: i64, reference: &str) -> Result<bool, Error> {
+pub async fn receive(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    variant: &VariantId,
+    location: &LocationId,
+    units: i64,
+    reference: &str,
+) -> Result<bool, Error> {
     if units <= 0 {
         return Err(Error::NotPositive { units });
     }
@@ -35,12 +42,26 @@ pub async fn receive(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId, location:
 }
 
 /// Books a difference found for another reason than a sale: damage, loss, samples.
-pub async fn adjust(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId, location: &LocationId, difference: i64, reference: &str) -> Result<bool, Error> {
+pub async fn adjust(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    variant: &VariantId,
+    location: &LocationId,
+    difference: i64,
+    reference: &str,
+) -> Result<bool, Error> {
     book_on_hand(tx, ctx, variant, location, Kind::Adjust, difference, reference).await
 }
 
 /// Sets what was counted on the shelf. Fewer than what is promised is refused: release or ship those orders first.
-pub async fn count(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId, location: &LocationId, counted: i64, reference: &str) -> Result<bool, Error> {
+pub async fn count(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    variant: &VariantId,
+    location: &LocationId,
+    counted: i64,
+    reference: &str,
+) -> Result<bool, Error> {
     if counted < 0 {
         return Err(Error::NegativeCount { counted });
     }
@@ -88,7 +109,11 @@ pub async fn set_backorder_limit(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantI
 }
 
 /// What can be promised, over all locations. Variants without a row have nothing.
-pub async fn availability(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<BTreeMap<VariantId, Availability>, Error> {
+pub async fn availability(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    variants: &[VariantId],
+) -> Result<BTreeMap<VariantId, Availability>, Error> {
     store::availability(conn, tenant, variants).await
 }
 
@@ -98,7 +123,12 @@ pub async fn levels(conn: &mut impl Sql, tenant: &Tenant, variant: &VariantId) -
 }
 
 /// Every level after `after` (variant, location), for lists and exports.
-pub async fn list_levels(conn: &mut impl Sql, tenant: &Tenant, after: Option<(VariantId, LocationId)>, limit: u32) -> Result<Vec<(VariantId, Level)>, Error> {
+pub async fn list_levels(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    after: Option<(VariantId, LocationId)>,
+    limit: u32,
+) -> Result<Vec<(VariantId, Level)>, Error> {
     store::list_levels(conn, tenant, after, limit).await
 }
 

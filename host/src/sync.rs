@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 pub use connectors::{Connectors, Session};
 pub use error::Error;
-pub use store::{Shown, shown};
 pub use store::{Drift, Refused, Unsent};
+pub use store::{Shown, shown};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;

@@ -1,10 +1,10 @@
 //! The one-time link becomes a session. Opening the link only shows a button, so that a preview or a scanner that follows it
 //! does not use it up.
 
+use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::Form;
 use serde::Deserialize;
 
 use super::{Shown, page, texts};
@@ -41,7 +41,8 @@ pub(super) async fn end(State(shown): State<Shown>, headers: HeaderMap) -> Respo
     let Some(value) = cookie(&headers).map(str::to_owned) else { return Redirect::to("/login").into_response() };
     let ended = shown.app.store.write(move |tx| Box::pin(async move { access::end_session(tx, &value).await })).await;
     match ended {
-        Ok(()) => ([(header::SET_COOKIE, format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"))], Redirect::to("/login")).into_response(),
+        Ok(()) => ([(header::SET_COOKIE, format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"))], Redirect::to("/login"))
+            .into_response(),
         Err(error) => super::answer(Err(error.into())),
     }
 }

@@ -57,7 +57,8 @@ pub async fn read(app: &App, ctx: &Ctx) -> Result<Overview, Error> {
     let mut conn = app.store.read().await?;
     let (tenant, at) = (&ctx.tenant, ctx.now_ms());
     let names = connections::names(&mut conn, tenant).await?;
-    let today: BTreeMap<ConnectionId, i64> = orders::count_since(&mut conn, tenant, at - at.rem_euclid(DAY_MS)).await?.into_iter().collect();
+    let today: BTreeMap<ConnectionId, i64> =
+        orders::count_since(&mut conn, tenant, at - at.rem_euclid(DAY_MS)).await?.into_iter().collect();
     let mut accounts = Vec::new();
     for connection in connections::list(&mut conn, tenant, &PageRequest::first(100)).await?.items {
         let links = listings::count_links(&mut conn, tenant, &connection.id).await?;
@@ -98,14 +99,19 @@ pub async fn read(app: &App, ctx: &Ctx) -> Result<Overview, Error> {
     let stuck = lanes::list(&mut conn, ctx, Filter::Failing, None, TROUBLES).await?;
     let refusals = sync::refusals(&mut conn, tenant, TROUBLES).await?;
     // A value on its way is no trouble; one that was refused is.
-    let unsent: Vec<Unsent> = sync::unsent(&mut conn, tenant, None, 500).await?.into_iter().filter(|one| one.problem.is_some()).take(20).collect();
+    let unsent: Vec<Unsent> =
+        sync::unsent(&mut conn, tenant, None, 500).await?.into_iter().filter(|one| one.problem.is_some()).take(20).collect();
     let unsent_ids: Vec<ListingId> = unsent.iter().map(|one| one.listing.clone()).collect();
     let titles: BTreeMap<ListingId, String> = listings::find_many(&mut conn, tenant, &unsent_ids)
         .await?
         .into_iter()
         .map(|listing| (listing.id, listing.sku.unwrap_or(listing.external_id)))
         .collect();
-    let unsent = unsent.into_iter().map(|one| (titles.get(&one.listing).cloned().unwrap_or_default(), one)).map(|(title, one)| (one, title)).collect();
+    let unsent = unsent
+        .into_iter()
+        .map(|one| (titles.get(&one.listing).cloned().unwrap_or_default(), one))
+        .map(|(title, one)| (one, title))
+        .collect();
     Ok(Overview {
         at,
         connections: accounts,

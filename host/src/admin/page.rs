@@ -67,7 +67,8 @@ fn section(out: &mut String, title: &str, body: &str) {
 
 fn figures(out: &mut String, o: &Overview) {
     let total: i64 = o.connections.iter().map(|account| account.orders_today).sum();
-    let each: Vec<String> = o.connections.iter().map(|account| format!("{} {}", esc(&account.connection.name), account.orders_today)).collect();
+    let each: Vec<String> =
+        o.connections.iter().map(|account| format!("{} {}", esc(&account.connection.name), account.orders_today)).collect();
     let delay = |share: usize| o.delays_ms.get((o.delays_ms.len() * share / 100).min(o.delays_ms.len().saturating_sub(1))).copied();
     let (median, p99) = match (delay(50), delay(99)) {
         (Some(median), Some(p99)) => (span(median), format!("{} {}", t::P99, span(p99))),
@@ -92,7 +93,10 @@ fn span(ms: i64) -> String {
 }
 
 fn table(head: &[(&str, bool)], rows: &str) -> String {
-    let cells: String = head.iter().map(|(text, number)| format!("<th scope=\"col\"{}>{}</th>", if *number { " class=\"n\"" } else { "" }, esc(text))).collect();
+    let cells: String = head
+        .iter()
+        .map(|(text, number)| format!("<th scope=\"col\"{}>{}</th>", if *number { " class=\"n\"" } else { "" }, esc(text)))
+        .collect();
     format!("<div class=\"scroll\"><table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>")
 }
 
@@ -181,7 +185,8 @@ fn stock(o: &Overview) -> String {
 fn channel(good: &Good, account: &Account, now: i64) -> String {
     let cell = |shown: &Shown| {
         let quantity = shown.quantity.map_or_else(|| t::UNSURE.to_owned(), |quantity| quantity.to_string());
-        let when = shown.told_at.map_or(String::new(), |at| if now - at < 86_400_000 { clock_time(at) } else { to_rfc3339(at)[..10].to_owned() });
+        let when =
+            shown.told_at.map_or(String::new(), |at| if now - at < 86_400_000 { clock_time(at) } else { to_rfc3339(at)[..10].to_owned() });
         let waits = if shown.waits { format!(" <i class=\"calm\">{}</i>", t::WAITS) } else { String::new() };
         format!("{quantity} <small>{when}</small>{waits}")
     };
@@ -206,7 +211,11 @@ fn orders(o: &Overview) -> String {
             let _ = write!(marks, " <i class=\"bad\">{}</i>", t::IS_OVERSOLD);
         }
         for shipment in shipments {
-            let _ = write!(marks, " <small>{}</small>", shipment.tracking.iter().map(|tracking| esc(&tracking.number)).collect::<Vec<_>>().join(", "));
+            let _ = write!(
+                marks,
+                " <small>{}</small>",
+                shipment.tracking.iter().map(|tracking| esc(&tracking.number)).collect::<Vec<_>>().join(", ")
+            );
         }
         let _ = write!(
             rows,

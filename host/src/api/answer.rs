@@ -93,9 +93,16 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
 /// Refusals that no handler made.
 fn plain(status: StatusCode) -> Option<Error> {
     match status {
-        StatusCode::NOT_FOUND => Some(Error::new(Code::NotFound, "there is nothing at this address; hint: /api/v1/openapi.json lists what there is")),
-        StatusCode::METHOD_NOT_ALLOWED => Some(Error::new(Code::MethodNotAllowed, "this address does not take that method; hint: /api/v1/openapi.json lists those it does")),
-        StatusCode::PAYLOAD_TOO_LARGE => Some(Error::new(Code::TooLarge, "the body is larger than the hub takes; hint: split it, or raise server.api_body_bytes")),
+        StatusCode::NOT_FOUND => {
+            Some(Error::new(Code::NotFound, "there is nothing at this address; hint: /api/v1/openapi.json lists what there is"))
+        }
+        StatusCode::METHOD_NOT_ALLOWED => Some(Error::new(
+            Code::MethodNotAllowed,
+            "this address does not take that method; hint: /api/v1/openapi.json lists those it does",
+        )),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Some(Error::new(Code::TooLarge, "the body is larger than the hub takes; hint: split it, or raise server.api_body_bytes"))
+        }
         _ => None,
     }
 }

@@ -7,7 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
-use crate::{access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, secrets, store, sync};
+use crate::{
+    access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, secrets, store, sync,
+};
 
 macro_rules! codes {
     ($($name:ident $word:literal $status:literal),* $(,)?) => {

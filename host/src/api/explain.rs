@@ -26,13 +26,17 @@ fn text(code: Code) -> &'static str {
             "A field or parameter has a name the hub does not know. It is refused rather than ignored, because an ignored wish looks like a\n\
              fulfilled one.\nDo: correct the name; the message lists the known ones."
         }
-        Code::Invalid => "A value cannot be used. `field` names it, the message says why and what would do.\nDo: correct it and send again; nothing was changed.",
+        Code::Invalid => {
+            "A value cannot be used. `field` names it, the message says why and what would do.\nDo: correct it and send again; nothing was changed."
+        }
         Code::Conflict => {
             "The wish contradicts what is there: a name or SKU is taken, work is open, a plan no longer says what would happen.\n\
              Do: read the message, look at the present state, decide again. Nothing was changed."
         }
         Code::TooLarge => "The body is larger than the hub takes.\nDo: split it.",
-        Code::Busy => "The hub or the connection has too much to do at this moment. Nothing was changed.\nDo: come back after the time in `Retry-After`.",
+        Code::Busy => {
+            "The hub or the connection has too much to do at this moment. Nothing was changed.\nDo: come back after the time in `Retry-After`."
+        }
         Code::Internal => {
             "Something failed inside the hub. It is not told outside what; the log has the whole chain under the request's id.\n\
              Do: look there, or run `entrepot doctor`. If it stays, report it with the id."
@@ -49,16 +53,24 @@ fn text(code: Code) -> &'static str {
             "The connector did not answer in time, usually because the channel did not.\n\
              Do: wait, the hub tries again by itself; look at the channel's status page if it stays."
         }
-        Code::OutOfMemory => "The connector wanted more memory than its manifest declares and was stopped.\nDo: report it to the connector's author.",
+        Code::OutOfMemory => {
+            "The connector wanted more memory than its manifest declares and was stopped.\nDo: report it to the connector's author."
+        }
         Code::PayloadTooLarge => "The connector returned more than the hub takes from one call.\nDo: report it to the connector's author.",
         Code::PluginCrash => {
             "The connector crashed in the sandbox. Nothing of that call was kept and other connections were not touched.\n\
              Do: `entrepot plugin try NAME translate --topic TOPIC FILE` repeats it; report it to the connector's author."
         }
-        Code::Incompatible => "The connector was made for another version of the contract than this hub offers.\nDo: update the hub or the connector.",
-        Code::Unsupported => "The connector does not offer what was asked of it, or it was not granted.\nDo: `entrepot plugin list` shows what each may do.",
+        Code::Incompatible => {
+            "The connector was made for another version of the contract than this hub offers.\nDo: update the hub or the connector."
+        }
+        Code::Unsupported => {
+            "The connector does not offer what was asked of it, or it was not granted.\nDo: `entrepot plugin list` shows what each may do."
+        }
         Code::Stopped => "The hub is stopping.\nDo: send again when it runs.",
-        Code::SandboxFailed => "The sandbox itself could not be set up; this is not the connector's fault.\nDo: look into the log, check memory and disk.",
+        Code::SandboxFailed => {
+            "The sandbox itself could not be set up; this is not the connector's fault.\nDo: look into the log, check memory and disk."
+        }
     }
 }
 

@@ -63,7 +63,10 @@ async fn caller(parts: &Parts, app: &App, wanted: Scope) -> Result<(Ctx, Scope),
     }
     let cookie = cookie(&parts.headers);
     let Some(presented) = bearer(&parts.headers).or(cookie) else {
-        return Err(Error::new(Code::Unauthenticated, "this needs a key; hint: send `Authorization: Bearer ek_…`, `entrepot key create` makes one"));
+        return Err(Error::new(
+            Code::Unauthenticated,
+            "this needs a key; hint: send `Authorization: Bearer ek_…`, `entrepot key create` makes one",
+        ));
     };
     let mut conn = app.store.read().await?;
     let grant = access::authenticate(&mut conn, app.ctx.now_ms(), presented).await?;
@@ -101,7 +104,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The value of our cookie, if the browser sent it.
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    all.flat_map(|text| text.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == COOKIE)
+        .map(|(_, value)| value)
 }
 
 /// A JSON body, strictly: what is not known is refused by name.

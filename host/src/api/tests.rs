@@ -188,7 +188,8 @@ async fn the_pages_open_by_a_link_that_works_once() {
     assert_eq!(redeem().await.unwrap().status().as_u16(), 401, "the second time");
 
     let pair = cookie.split(';').next().unwrap();
-    let with = |method: &str, target: &str| Request::builder().method(method).uri(target).header("cookie", pair).body(Body::empty()).unwrap();
+    let with =
+        |method: &str, target: &str| Request::builder().method(method).uri(target).header("cookie", pair).body(Body::empty()).unwrap();
     let page = super::router(&hub.app).oneshot(with("GET", "/")).await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
     assert!(page.status().as_u16() == 200 && policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");

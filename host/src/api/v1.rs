@@ -26,7 +26,19 @@ const BODY_BYTES: usize = 64 << 20;
 const PREFIX: &str = "/api/v1";
 
 pub fn router(app: &App) -> Router {
-    let rooms = [plugins::add, connections::add, products::add, listings::add, stock::add, locations::add, orders::add, sync::add, deliveries::add, keys::add, doctor::add];
+    let rooms = [
+        plugins::add,
+        connections::add,
+        products::add,
+        listings::add,
+        stock::add,
+        locations::add,
+        orders::add,
+        sync::add,
+        deliveries::add,
+        keys::add,
+        doctor::add,
+    ];
     let (routes, paths) = rooms.into_iter().fold(Routes::default(), |routes, add| add(routes)).split(PREFIX);
     let document = json!({
         "openapi": "3.1.0",

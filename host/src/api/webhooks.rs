@@ -127,7 +127,8 @@ async fn take(doors: &Doors, path: &str, method: &Method, headers: &HeaderMap, b
 /// Exactly the ping that the manifest declares: right method, right type, nothing but that field.
 fn is_handshake(handshake: &Handshake, method: &Method, headers: &HeaderMap, body: &[u8]) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let same_type = handshake.content_type.as_deref().is_none_or(|wanted| content_type.split(';').next().unwrap_or_default().trim() == wanted);
+    let same_type =
+        handshake.content_type.as_deref().is_none_or(|wanted| content_type.split(';').next().unwrap_or_default().trim() == wanted);
     let only_field = |field: &str| {
         let mut fields = url::form_urlencoded::parse(body);
         fields.next().is_some_and(|(name, _)| name == field) && fields.next().is_none()

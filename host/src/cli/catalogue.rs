@@ -66,7 +66,11 @@ pub async fn product(hub: &Hub, command: Product, json: bool) -> Result<(), Stop
     match command {
         Product::List { text, page } => {
             let list = hub.get(&format!("/variants{}", page.with(&[("text", text)]))).await?;
-            print::answer(json, &list, &[("SKU", "sku"), ("PRODUCT", "product_title"), ("VARIANT", "title"), ("GTIN", "gtin"), ("SAFETY", "safety"), ("ID", "id")]);
+            print::answer(
+                json,
+                &list,
+                &[("SKU", "sku"), ("PRODUCT", "product_title"), ("VARIANT", "title"), ("GTIN", "gtin"), ("SAFETY", "safety"), ("ID", "id")],
+            );
         }
         Product::Show { variant } => print::answer(json, &hub.get(&format!("/variants/{}", part(&variant))).await?, &[]),
         Product::Create { title, sku, facts: more } => {
@@ -84,7 +88,10 @@ pub async fn product(hub: &Hub, command: Product, json: bool) -> Result<(), Stop
             print::answer(json, &report, &[]);
             let refused = report["refused_lines"].as_u64().unwrap_or_default();
             if refused > 0 {
-                return Err(Stop::failed(format!("{refused} lines were refused; the others were {}", if dry_run { "only looked at" } else { "taken" })));
+                return Err(Stop::failed(format!(
+                    "{refused} lines were refused; the others were {}",
+                    if dry_run { "only looked at" } else { "taken" }
+                )));
             }
             hub.work().await?;
         }
@@ -107,9 +114,13 @@ pub enum Listing {
         #[command(flatten)]
         page: Page,
     },
-    Show { listing: String },
+    Show {
+        listing: String,
+    },
     /// Read a channel's listings now.
-    Import { connection: String },
+    Import {
+        connection: String,
+    },
     /// Match parked listings of a CONNECTION by GTIN and SKU: shown, and with --apply done. With a LISTING id and --to: by hand.
     Link {
         target: String,
@@ -119,7 +130,9 @@ pub enum Listing {
         #[arg(long, value_name = "VARIANT")]
         to: Option<String>,
     },
-    Unlink { listing: String },
+    Unlink {
+        listing: String,
+    },
     /// Park it for good.
     Ignore {
         listing: String,
@@ -150,7 +163,11 @@ pub async fn listing(hub: &Hub, command: Listing, json: bool) -> Result<(), Stop
     let done = match command {
         Listing::List { connection, link, page } => {
             let list = hub.get(&format!("/listings{}", page.with(&[("connection", connection), ("link", link)]))).await?;
-            print::answer(json, &list, &[("ID", "id"), ("SKU", "sku"), ("TITLE", "title"), ("STATUS", "status"), ("LINK", "link"), ("WHY", "link_reason")]);
+            print::answer(
+                json,
+                &list,
+                &[("ID", "id"), ("SKU", "sku"), ("TITLE", "title"), ("STATUS", "status"), ("LINK", "link"), ("WHY", "link_reason")],
+            );
             return Ok(());
         }
         Listing::Show { listing } => hub.get(&at(&listing, "")).await?,
@@ -167,7 +184,11 @@ pub async fn listing(hub: &Hub, command: Listing, json: bool) -> Result<(), Stop
         }
         Listing::Link { target, .. } => {
             let list = hub.get(&format!("/connections/{}/links?limit=500", part(&target))).await?;
-            print::answer(json, &list, &[("SKU", "sku"), ("TITLE", "title"), ("VERDICT", "verdict"), ("WHY", "why"), ("LISTING", "listing")]);
+            print::answer(
+                json,
+                &list,
+                &[("SKU", "sku"), ("TITLE", "title"), ("VERDICT", "verdict"), ("WHY", "why"), ("LISTING", "listing")],
+            );
             return Ok(());
         }
         Listing::Unlink { listing } => hub.ask("POST", &at(&listing, "/unlink"), &json!({})).await?,

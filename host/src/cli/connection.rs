@@ -28,20 +28,44 @@ pub enum Command {
         since: Option<String>,
     },
     List(Page),
-    Show { connection: String },
+    Show {
+        connection: String,
+    },
     /// Do the credentials work, and whose are they?
-    Check { connection: String },
+    Check {
+        connection: String,
+    },
     /// Allow an origin by hand.
-    Grant { connection: String, origin: String },
-    Revoke { connection: String, origin: String },
+    Grant {
+        connection: String,
+        origin: String,
+    },
+    Revoke {
+        connection: String,
+        origin: String,
+    },
     /// Store a secret; `name=@FILE` reads it from a file.
-    Secret { connection: String, secret: String },
-    Pause { connection: String },
-    Resume { connection: String },
+    Secret {
+        connection: String,
+        secret: String,
+    },
+    Pause {
+        connection: String,
+    },
+    Resume {
+        connection: String,
+    },
     /// Units held back on every listing of it.
-    Buffer { connection: String, units: i64 },
+    Buffer {
+        connection: String,
+        units: i64,
+    },
     /// When it reads by itself; with RUN and CRON: set that.
-    Schedule { connection: String, run: Option<String>, cron: Option<String> },
+    Schedule {
+        connection: String,
+        run: Option<String>,
+        cron: Option<String>,
+    },
     Remove {
         connection: String,
         /// Although work is open.
@@ -73,18 +97,25 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Add { plugin, name, settings, secrets, origins, since } => {
             let settings = settings.iter().map(|text| setting(text)).collect::<Result<Map<_, _>, _>>()?;
             let secrets = secrets.iter().map(|text| secret(text)).collect::<Result<Map<_, _>, _>>()?;
-            let new = json!({ "plugin": plugin, "name": name, "settings": settings, "secrets": secrets, "origins": origins, "since_at": since });
+            let new =
+                json!({ "plugin": plugin, "name": name, "settings": settings, "secrets": secrets, "origins": origins, "since_at": since });
             hub.ask("POST", "/connections", &new).await?
         }
         Command::List(page) => {
             let list = hub.get(&format!("/connections{}", page.with(&[]))).await?;
-            print::answer(json, &list, &[("ID", "id"), ("NAME", "name"), ("PLUGIN", "plugin"), ("STATE", "state"), ("HEALTH", "health"), ("WHY", "health_reason")]);
+            print::answer(
+                json,
+                &list,
+                &[("ID", "id"), ("NAME", "name"), ("PLUGIN", "plugin"), ("STATE", "state"), ("HEALTH", "health"), ("WHY", "health_reason")],
+            );
             return Ok(());
         }
         Command::Show { connection } => hub.get(&at(&connection, "")).await?,
         Command::Check { connection } => hub.ask("POST", &at(&connection, "/check"), &json!({})).await?,
         Command::Grant { connection, origin } => hub.ask("POST", &at(&connection, "/origins"), &json!({ "origin": origin })).await?,
-        Command::Revoke { connection, origin } => hub.ask("DELETE", &at(&connection, &format!("/origins{}", query(&[("origin", Some(origin))]))), &json!({})).await?,
+        Command::Revoke { connection, origin } => {
+            hub.ask("DELETE", &at(&connection, &format!("/origins{}", query(&[("origin", Some(origin))]))), &json!({})).await?
+        }
         Command::Secret { connection, secret: text } => {
             let (name, value) = secret(&text)?;
             hub.ask("PUT", &at(&connection, &format!("/secrets/{}", part(&name))), &json!({ "value": value })).await?
@@ -95,7 +126,9 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Schedule { connection, run: Some(run), cron: Some(cron) } => {
             hub.ask("PUT", &at(&connection, &format!("/schedules/{}", part(&run))), &json!({ "cron": cron })).await?
         }
-        Command::Schedule { run: Some(_), cron: None, .. } => return Err(Stop::usage("the times are missing; hint: five cron fields in quotes")),
+        Command::Schedule { run: Some(_), cron: None, .. } => {
+            return Err(Stop::usage("the times are missing; hint: five cron fields in quotes"));
+        }
         Command::Schedule { connection, .. } => {
             let list = hub.get(&at(&connection, "/schedules")).await?;
             print::answer(json, &list, &[("RUN", "run"), ("CRON", "cron"), ("ON", "enabled"), ("NEXT", "next_at")]);

@@ -40,7 +40,9 @@ pub fn run(options: Options) -> ExitCode {
     let wish = wish(&options, folder.clone());
     let outcome = runtime().and_then(|runtime| {
         let say = |text: &str| drop(writeln!(std::io::stderr(), "{text}"));
-        runtime.block_on(play(&wish, |app| crate::api::with_pages(app, crate::api::Pages::Open), say)).map_err(|error| crate::store::chain(&error))
+        runtime
+            .block_on(play(&wish, |app| crate::api::with_pages(app, crate::api::Pages::Open), say))
+            .map_err(|error| crate::store::chain(&error))
     });
     // The folder holds nothing that is worth keeping.
     let _ = std::fs::remove_dir_all(folder);

@@ -25,7 +25,6 @@ pub enum Hub {
     Here { app: Box<App>, router: api::Router, _lock: Option<File> },
 }
 
-
 impl Hub {
     pub async fn find(place: &Place) -> Result<Self, Stop> {
         let Found { config, key, hub } = place.load(&[])?;
@@ -93,7 +92,10 @@ pub fn lock(config: &Config) -> Result<Option<File>, Stop> {
     if !matches!(config.database, Database::File(_)) {
         return Ok(None);
     }
-    let failed = |error: std::io::Error| Stop { code: CONFIGURATION, ..Stop::failed(format!("the folder {} cannot be used: {error}; hint: choose another with --data", config.data_folder.display())) };
+    let failed = |error: std::io::Error| Stop {
+        code: CONFIGURATION,
+        ..Stop::failed(format!("the folder {} cannot be used: {error}; hint: choose another with --data", config.data_folder.display()))
+    };
     std::fs::create_dir_all(&config.data_folder).map_err(failed)?;
     let file = File::options().create(true).truncate(false).write(true).open(config.data_folder.join(LOCK_FILE)).map_err(failed)?;
     match file.try_lock() {
@@ -116,7 +118,11 @@ pub async fn leave_key(app: &App, folder: &Path) -> Result<(), Stop> {
         }
     }
     let ctx = app.ctx.clone();
-    let made = app.store.write(move |tx| Box::pin(async move { crate::access::create_key(tx, &ctx, "commands on the hub's machine", crate::access::Scope::Admin, None).await }));
+    let made = app.store.write(move |tx| {
+        Box::pin(
+            async move { crate::access::create_key(tx, &ctx, "commands on the hub's machine", crate::access::Scope::Admin, None).await },
+        )
+    });
     let (_, secret) = made.await.map_err(|error| Stop::failed(crate::store::chain(&error)))?;
     let mut options = File::options();
     options.create(true).truncate(true).write(true);

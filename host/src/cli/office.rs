@@ -37,7 +37,10 @@ pub async fn doctor(hub: &Hub, json: bool) -> Result<(), Stop> {
     if json {
         say!("{found}");
     } else {
-        print::table(found["checks"].as_array().map_or(&[], Vec::as_slice), &[("OK", "ok"), ("CHECK", "check"), ("FOUND", "about"), ("DO", "remedy")]);
+        print::table(
+            found["checks"].as_array().map_or(&[], Vec::as_slice),
+            &[("OK", "ok"), ("CHECK", "check"), ("FOUND", "about"), ("DO", "remedy")],
+        );
     }
     if found["ok"] == true { Ok(()) } else { Err(Stop::failed("not everything is as it should be; hint: see the lines marked false")) }
 }
@@ -48,7 +51,11 @@ pub async fn login(hub: &Hub, json: bool) -> Result<(), Stop> {
     };
     let made = hub.ask("POST", "/login-links", &json!({})).await?;
     let link = format!("{}{}", url.trim_end_matches('/'), made["path"].as_str().unwrap_or_default());
-    if json { say!("{}", json!({ "link": link })) } else { say!("{link}") }
+    if json {
+        say!("{}", json!({ "link": link }))
+    } else {
+        say!("{link}")
+    }
     Ok(())
 }
 
@@ -66,7 +73,9 @@ pub enum Key {
     },
     List(Page),
     /// Stop a key at once.
-    Revoke { id: String },
+    Revoke {
+        id: String,
+    },
 }
 
 pub async fn key(hub: &Hub, command: Key, json: bool) -> Result<(), Stop> {
@@ -82,9 +91,23 @@ pub async fn key(hub: &Hub, command: Key, json: bool) -> Result<(), Stop> {
         }
         Key::List(page) => {
             let keys = hub.get(&format!("/keys{}", page.with(&[]))).await?;
-            print::answer(json, &keys, &[("ID", "id"), ("NAME", "name"), ("BEGINS", "start"), ("SCOPE", "scope"), ("LAST USED", "last_used_at"), ("EXPIRES", "expires_at"), ("REVOKED", "revoked_at")]);
+            print::answer(
+                json,
+                &keys,
+                &[
+                    ("ID", "id"),
+                    ("NAME", "name"),
+                    ("BEGINS", "start"),
+                    ("SCOPE", "scope"),
+                    ("LAST USED", "last_used_at"),
+                    ("EXPIRES", "expires_at"),
+                    ("REVOKED", "revoked_at"),
+                ],
+            );
         }
-        Key::Revoke { id } => print::answer(json, &hub.send("DELETE", &format!("/keys/{}", part(&id)), "application/json", Vec::new()).await?, &[]),
+        Key::Revoke { id } => {
+            print::answer(json, &hub.send("DELETE", &format!("/keys/{}", part(&id)), "application/json", Vec::new()).await?, &[])
+        }
     }
     Ok(())
 }

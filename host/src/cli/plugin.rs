@@ -77,7 +77,11 @@ pub async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
     match command {
         Command::List => {
             let list = hub.get("/plugins").await?;
-            print::answer(json, &list, &[("NAME", "name"), ("VERSION", "version"), ("LOADED", "loaded"), ("INSTALLED", "installed_at"), ("BY", "installed_by")]);
+            print::answer(
+                json,
+                &list,
+                &[("NAME", "name"), ("VERSION", "version"), ("LOADED", "loaded"), ("INSTALLED", "installed_at"), ("BY", "installed_by")],
+            );
         }
         Command::Show { name } => print::answer(json, &hub.get(&format!("/plugins/{}", part(&name))).await?, &[]),
         Command::Remove { name } => print::answer(json, &hub.ask("DELETE", &format!("/plugins/{}", part(&name)), &json!({})).await?, &[]),
@@ -91,8 +95,10 @@ pub async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                 }
             }
             let grant = match (grant, yes) {
-                (Some(path), _) => String::from_utf8(std::fs::read(&path).map_err(|error| Stop::usage(format!("{} cannot be read: {error}", path.display())))?)
-                    .map_err(|_| Stop::usage(format!("{} is not text", path.display())))?,
+                (Some(path), _) => String::from_utf8(
+                    std::fs::read(&path).map_err(|error| Stop::usage(format!("{} cannot be read: {error}", path.display())))?,
+                )
+                .map_err(|_| Stop::usage(format!("{} is not text", path.display())))?,
                 (None, true) => "all".to_owned(),
                 (None, false) => agreed()?,
             };
@@ -117,7 +123,9 @@ pub async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
 /// Asks the person at the terminal.
 fn agreed() -> Result<String, Stop> {
     if !std::io::stdin().is_terminal() {
-        return Err(Stop::usage("nothing was granted and nobody can be asked; hint: --yes allows all of the above, --grant FILE what the file says"));
+        return Err(Stop::usage(
+            "nothing was granted and nobody can be asked; hint: --yes allows all of the above, --grant FILE what the file says",
+        ));
     }
     eprint!("Allow this? [y/N] ");
     let mut line = String::new();
@@ -157,7 +165,9 @@ pub fn run(command: Command, json: bool) -> ExitCode {
         Command::Try { plugin, what: Trial::Translate { topic, headers, config, file } } => {
             read(&plugin).and_then(|wasm| translate(wasm, topic, &headers, config.as_deref(), &file)).map(ExitCode::from)
         }
-        Command::Install { .. } | Command::List | Command::Show { .. } | Command::Remove { .. } => Err("this command needs a hub".to_owned()),
+        Command::Install { .. } | Command::List | Command::Show { .. } | Command::Remove { .. } => {
+            Err("this command needs a hub".to_owned())
+        }
     };
     match result {
         Ok(code) => code,
@@ -196,7 +206,11 @@ fn inspect(file: &Path, json: bool) -> Result<ExitCode, String> {
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let result = if file == Path::new("-") { std::io::stdin().read_to_end(&mut bytes).map(drop) } else { std::fs::read(file).map(|all| bytes = all) };
+    let result = if file == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(file).map(|all| bytes = all)
+    };
     result.map(|()| bytes).map_err(|error| format!("{}: {error}", file.display()))
 }
 
@@ -212,7 +226,8 @@ fn parse_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
 fn translate(wasm: Vec<u8>, topic: String, headers: &[String], config: Option<&Path>, file: &Path) -> Result<u8, String> {
     let text = |path: &Path| String::from_utf8(read(path)?).map_err(|_| format!("{} is not UTF-8", path.display()));
     let config = config.map_or_else(|| Ok("{}".to_owned()), text)?;
-    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&config).map_err(|error| format!("the settings are not a JSON object: {error}"))?;
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&config)
+        .map_err(|error| format!("the settings are not a JSON object: {error}"))?;
     let clock = Clock::system();
     let delivery = Delivery { topic, headers: parse_headers(headers)?, body: text(file)?, received_at: clock::to_rfc3339(clock.now_ms()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;

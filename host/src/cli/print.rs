@@ -46,10 +46,12 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         Value::String(text) => text.replace('\n', " "),
-        Value::Object(money) if money.len() == 2 && money.contains_key("amount_minor") => match serde_json::from_value::<crate::money::Money>(value.clone()) {
-            Ok(money) => money.to_string(),
-            Err(_) => value.to_string(),
-        },
+        Value::Object(money) if money.len() == 2 && money.contains_key("amount_minor") => {
+            match serde_json::from_value::<crate::money::Money>(value.clone()) {
+                Ok(money) => money.to_string(),
+                Err(_) => value.to_string(),
+            }
+        }
         other => other.to_string(),
     }
 }
@@ -71,5 +73,10 @@ fn fields(value: &Value) {
 
 fn inline(value: &Value) -> String {
     let Some(object) = value.as_object() else { return plain(value) };
-    object.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| format!("{name}={}", plain(value))).collect::<Vec<_>>().join("  ")
+    object
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| format!("{name}={}", plain(value)))
+        .collect::<Vec<_>>()
+        .join("  ")
 }

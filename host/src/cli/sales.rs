@@ -12,9 +12,13 @@ use super::{Page, Stop, part, print, read};
 pub enum Stock {
     List(Page),
     /// One variant's levels, by id or SKU.
-    Show { variant: String },
+    Show {
+        variant: String,
+    },
     /// The newest rows of its ledger.
-    Ledger { variant: String },
+    Ledger {
+        variant: String,
+    },
     /// Set what was counted.
     Count(Booking),
     /// Book goods that arrived.
@@ -47,7 +51,11 @@ pub async fn stock(hub: &Hub, command: Stock, json: bool) -> Result<(), Stop> {
     let (verb, booking) = match command {
         Stock::List(page) => {
             let list = hub.get(&format!("/stock{}", page.with(&[]))).await?;
-            print::answer(json, &list, &[("SKU", "sku"), ("ON HAND", "on_hand"), ("RESERVED", "reserved"), ("AVAILABLE", "available"), ("LOCATION", "location")]);
+            print::answer(
+                json,
+                &list,
+                &[("SKU", "sku"), ("ON HAND", "on_hand"), ("RESERVED", "reserved"), ("AVAILABLE", "available"), ("LOCATION", "location")],
+            );
             return Ok(());
         }
         Stock::Show { variant } => {
@@ -56,7 +64,18 @@ pub async fn stock(hub: &Hub, command: Stock, json: bool) -> Result<(), Stop> {
         }
         Stock::Ledger { variant } => {
             let list = hub.get(&format!("/stock/{}/ledger", part(&variant))).await?;
-            print::answer(json, &list, &[("AT", "at"), ("KIND", "kind"), ("ON HAND", "on_hand"), ("RESERVED", "reserved"), ("BECAUSE OF", "reference"), ("BY", "actor")]);
+            print::answer(
+                json,
+                &list,
+                &[
+                    ("AT", "at"),
+                    ("KIND", "kind"),
+                    ("ON HAND", "on_hand"),
+                    ("RESERVED", "reserved"),
+                    ("BECAUSE OF", "reference"),
+                    ("BY", "actor"),
+                ],
+            );
             return Ok(());
         }
         Stock::Opening { from, csv } => {
@@ -91,8 +110,12 @@ pub enum Order {
         #[command(flatten)]
         page: Page,
     },
-    Show { order: String },
-    Events { order: String },
+    Show {
+        order: String,
+    },
+    Events {
+        order: String,
+    },
     /// Book what leaves (without --line: all that is open) and tell the channel.
     Ship {
         order: String,
@@ -111,7 +134,20 @@ pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
         Order::List { connection, status, attention, page } => {
             let query = page.with(&[("connection", connection), ("status", status), ("attention", attention.then(|| "true".into()))]);
             let list = hub.get(&format!("/orders{query}")).await?;
-            print::answer(json, &list, &[("ID", "id"), ("NUMBER", "number"), ("PLACED", "placed_at"), ("STATUS", "status"), ("PAYMENT", "payment"), ("TOTAL", "total"), ("UNMAPPED", "unmapped"), ("SHORT", "short")]);
+            print::answer(
+                json,
+                &list,
+                &[
+                    ("ID", "id"),
+                    ("NUMBER", "number"),
+                    ("PLACED", "placed_at"),
+                    ("STATUS", "status"),
+                    ("PAYMENT", "payment"),
+                    ("TOTAL", "total"),
+                    ("UNMAPPED", "unmapped"),
+                    ("SHORT", "short"),
+                ],
+            );
         }
         Order::Show { order } => print::answer(json, &hub.get(&format!("/orders/{}", part(&order))).await?, &[]),
         Order::Events { order } => {
@@ -125,7 +161,8 @@ pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
                 let count: i64 = count.parse().map_err(|_| Stop::usage(format!("`{count}` is not a number of units")))?;
                 units.push(json!({ "line": line, "quantity": count }));
             }
-            let tracking: Vec<_> = tracking.into_iter().map(|number| json!({ "number": number, "carrier": carrier, "url": null })).collect();
+            let tracking: Vec<_> =
+                tracking.into_iter().map(|number| json!({ "number": number, "carrier": carrier, "url": null })).collect();
             let body = json!({ "lines": units, "tracking": tracking });
             print::answer(json, &hub.ask("POST", &format!("/orders/{}/ship", part(&order)), &body).await?, &[]);
             hub.work().await?;
@@ -137,9 +174,15 @@ pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
 #[derive(Subcommand)]
 pub enum Location {
     List,
-    Add { name: String },
+    Add {
+        name: String,
+    },
     /// Say which of ours a channel's location is; without the last two, list what was said.
-    Map { connection: String, external_id: Option<String>, location: Option<String> },
+    Map {
+        connection: String,
+        external_id: Option<String>,
+        location: Option<String>,
+    },
 }
 
 pub async fn location(hub: &Hub, command: Location, json: bool) -> Result<(), Stop> {
@@ -151,7 +194,11 @@ pub async fn location(hub: &Hub, command: Location, json: bool) -> Result<(), St
             print::answer(json, &hub.ask("PUT", &format!("/connections/{}/locations", part(&connection)), &body).await?, &[]);
         }
         Location::Map { connection, .. } => {
-            print::answer(json, &hub.get(&format!("/connections/{}/locations", part(&connection))).await?, &[("CHANNEL'S", "external_id"), ("OURS", "location")]);
+            print::answer(
+                json,
+                &hub.get(&format!("/connections/{}/locations", part(&connection))).await?,
+                &[("CHANNEL'S", "external_id"), ("OURS", "location")],
+            );
         }
     }
     Ok(())

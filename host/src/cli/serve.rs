@@ -1,7 +1,5 @@
 //! `serve`: the hub, until somebody stops it.
 
-
-
 use clap::Args;
 
 use super::hub::{leave_key, lock};
@@ -40,9 +38,18 @@ pub async fn run(serve: Serve) -> Result<(), Stop> {
     use std::io::Write as _;
     let mut out = std::io::stdout();
     let _ = writeln!(out, "hub listening on http://{address}");
-    let _ = writeln!(out, "master key {} (keep {} safe: without it the credentials in the database cannot be read)", app.vault.master().fingerprint(), config.secrets.master_key_file.display());
+    let _ = writeln!(
+        out,
+        "master key {} (keep {} safe: without it the credentials in the database cannot be read)",
+        app.vault.master().fingerprint(),
+        config.secrets.master_key_file.display()
+    );
     if address.ip().is_loopback() {
-        let _ = writeln!(out, "open the pages (works once, for ten minutes): http://{address}/login?token={}", link.expose_text().unwrap_or_default());
+        let _ = writeln!(
+            out,
+            "open the pages (works once, for ten minutes): http://{address}/login?token={}",
+            link.expose_text().unwrap_or_default()
+        );
     }
     let _ = out.flush();
     let router = api::router(&app);
@@ -91,7 +98,10 @@ pub async fn migrate(wish: Migrate) -> Result<(), Stop> {
         names.iter().for_each(|name| say!("{} {name}", if wish.check { "would run" } else { "ran" }));
     }
     match wish.check && !names.is_empty() {
-        true => Err(Stop { code: CONFIGURATION - 1, ..Stop::failed(format!("{} migrations have not run; hint: `entrepot migrate`", names.len())) }),
+        true => Err(Stop {
+            code: CONFIGURATION - 1,
+            ..Stop::failed(format!("{} migrations have not run; hint: `entrepot migrate`", names.len()))
+        }),
         false => Ok(()),
     }
 }

@@ -42,7 +42,10 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                 say!("{plan}");
                 return Ok(());
             }
-            print::table(items(&plan, "changes"), &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason")]);
+            print::table(
+                items(&plan, "changes"),
+                &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason")],
+            );
             say!("\n{} unchanged, {} parked, {} would go to zero", plan["unchanged"], plan["parked"], plan["to_zero"]);
             say!("accept it: entrepot sync apply {}", plan["id"].as_str().unwrap_or_default());
         }
@@ -57,7 +60,11 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Status => status(&hub.get("/sync/status").await?, json),
         Command::Deliveries { connection, state } => {
             let list = hub.get(&format!("/deliveries{}", super::query(&[("connection", connection), ("state", state)]))).await?;
-            print::answer(json, &list, &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")]);
+            print::answer(
+                json,
+                &list,
+                &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")],
+            );
         }
         Command::Replay { delivery } => {
             print::answer(json, &hub.ask("POST", &format!("/deliveries/{}/replay", part(&delivery)), &json!({})).await?, &[]);
@@ -83,7 +90,14 @@ fn status(found: &Value, json: bool) {
     if json {
         return say!("{found}");
     }
-    let lanes: print::Columns = &[("LANES", "kind"), ("CONNECTION", "connection"), ("DUE", "due"), ("RUNNING", "running"), ("FAILING", "failing"), ("STILL", "quarantined")];
+    let lanes: print::Columns = &[
+        ("LANES", "kind"),
+        ("CONNECTION", "connection"),
+        ("DUE", "due"),
+        ("RUNNING", "running"),
+        ("FAILING", "failing"),
+        ("STILL", "quarantined"),
+    ];
     print::table(items(found, "lanes"), lanes);
     for (title, name, columns) in [
         ("failing", "failing", &[("LANE", "lane"), ("FAILURES", "failures"), ("WHY", "reason")] as print::Columns),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the configuration file {path} cannot be read ({source}); hint: name an existing file with --config, or leave it out to use the defaults")]
+    #[error(
+        "the configuration file {path} cannot be read ({source}); hint: name an existing file with --config, or leave it out to use the defaults"
+    )]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the configuration file {path} is not TOML at line {line}: {problem}; hint: `entrepot config default` prints a valid one")]
     NotToml { path: PathBuf, line: usize, problem: String },

@@ -8,7 +8,8 @@ use toml::{Table, Value};
 use super::{DEFAULTS, Error, Raw};
 
 /// Variables with our prefix that are not options.
-const NOT_OPTIONS: &[&str] = &["ENTREPOT_CONFIG", "ENTREPOT_MASTER_KEY", "ENTREPOT_API_KEY", "ENTREPOT_URL", "ENTREPOT_SPECS", "ENTREPOT_VECTORS", "ENTREPOT_DATA"];
+const NOT_OPTIONS: &[&str] =
+    &["ENTREPOT_CONFIG", "ENTREPOT_MASTER_KEY", "ENTREPOT_API_KEY", "ENTREPOT_URL", "ENTREPOT_SPECS", "ENTREPOT_VECTORS", "ENTREPOT_DATA"];
 /// Ours too, for tests and tools.
 const NOT_OPTIONS_PREFIX: &[&str] = &["ENTREPOT_TEST_", "ENTREPOT_REAL_"];
 
@@ -44,7 +45,8 @@ impl Layers {
     }
 
     pub fn add_environment(&mut self, variables: &[(String, String)]) -> Result<(), Error> {
-        let names: BTreeMap<String, String> = self.keys().map(|key| (format!("ENTREPOT_{}", key.replace('.', "_").to_uppercase()), key)).collect();
+        let names: BTreeMap<String, String> =
+            self.keys().map(|key| (format!("ENTREPOT_{}", key.replace('.', "_").to_uppercase()), key)).collect();
         for (name, text) in variables {
             if NOT_OPTIONS.contains(&name.as_str()) || NOT_OPTIONS_PREFIX.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
@@ -109,10 +111,13 @@ impl Layers {
         let value = match slot {
             Value::Integer(_) => text.trim().parse().ok().map(Value::Integer),
             Value::Boolean(_) => text.trim().parse().ok().map(Value::Boolean),
-            Value::Array(_) => Some(Value::Array(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| Value::String(item.into())).collect())),
+            Value::Array(_) => Some(Value::Array(
+                text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(|item| Value::String(item.into())).collect(),
+            )),
             _ => Some(Value::String(text.to_owned())),
         };
-        let value = value.ok_or_else(|| Error::WrongType { place: place.to_owned(), key: key.to_owned(), found: format!("`{text}`"), wanted })?;
+        let value =
+            value.ok_or_else(|| Error::WrongType { place: place.to_owned(), key: key.to_owned(), found: format!("`{text}`"), wanted })?;
         self.set(place, key, value)
     }
 }

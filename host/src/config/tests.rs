@@ -45,7 +45,10 @@ fn each_source_wins_over_the_one_before() {
     let config = Config::load(&sources).unwrap();
     assert_eq!((config.server.listen.port(), config.lanes.workers), (3, 4));
     assert_eq!(config.server.request, Duration::from_secs(1));
-    assert!(config.server.trusted_proxies[0].contains("10.9.9.9".parse().unwrap()) && !config.server.trusted_proxies[0].contains("11.0.0.1".parse().unwrap()));
+    assert!(
+        config.server.trusted_proxies[0].contains("10.9.9.9".parse().unwrap())
+            && !config.server.trusted_proxies[0].contains("11.0.0.1".parse().unwrap())
+    );
     assert_eq!(config.secrets.master_key_file.parent(), sources.file.unwrap().parent());
 }
 

@@ -69,8 +69,12 @@ impl Network {
 
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => (network.to_bits() ^ address.to_bits()).checked_shr(32 - self.bits).unwrap_or(0) == 0,
-            (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits() ^ address.to_bits()).checked_shr(128 - self.bits).unwrap_or(0) == 0,
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                (network.to_bits() ^ address.to_bits()).checked_shr(32 - self.bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                (network.to_bits() ^ address.to_bits()).checked_shr(128 - self.bits).unwrap_or(0) == 0
+            }
             _ => false,
         }
     }
@@ -103,7 +107,8 @@ pub(super) fn check(layers: &Layers, file: Option<PathBuf>, folders: &Folders, m
     let data_folder = if raw.data.folder.is_empty() { folders.data.clone() } else { PathBuf::from(&raw.data.folder) };
     let database = database(&check, &raw.database.url, &data_folder)?;
     let beside = file.as_deref().and_then(std::path::Path::parent).map_or_else(|| folders.config.clone(), std::path::Path::to_owned);
-    let master_key_file = if raw.secrets.master_key_file.is_empty() { beside.join("master.key") } else { PathBuf::from(&raw.secrets.master_key_file) };
+    let master_key_file =
+        if raw.secrets.master_key_file.is_empty() { beside.join("master.key") } else { PathBuf::from(&raw.secrets.master_key_file) };
     if inside(&master_key_file, &data_folder) {
         let hint = format!("a backup of {} would hold the key to itself; choose a file outside of it", data_folder.display());
         return Err(check.wrong("secrets.master_key_file", master_key_file.display(), hint));
@@ -113,19 +118,28 @@ pub(super) fn check(layers: &Layers, file: Option<PathBuf>, folders: &Folders, m
     let (s, e, p, l) = (&raw.server, &raw.egress, &raw.plugins, &raw.lanes);
     Ok(Config {
         tenant: Tenant {
-            name: Some(raw.tenant.name.trim()).filter(|name| !name.is_empty() && name.chars().count() <= 100).map(str::to_owned).ok_or_else(|| check.wrong("tenant.name", &raw.tenant.name, "1 to 100 characters"))?,
+            name: Some(raw.tenant.name.trim())
+                .filter(|name| !name.is_empty() && name.chars().count() <= 100)
+                .map(str::to_owned)
+                .ok_or_else(|| check.wrong("tenant.name", &raw.tenant.name, "1 to 100 characters"))?,
             zone: match jiff::tz::TimeZone::get(&raw.tenant.zone) {
                 Ok(_) => raw.tenant.zone,
                 Err(_) => return Err(check.wrong("tenant.zone", &raw.tenant.zone, "an IANA name such as Europe/Berlin or UTC")),
             },
         },
         server: Server {
-            listen: s.listen.parse::<SocketAddr>().map_err(|_| check.wrong("server.listen", &s.listen, "address and port, such as 127.0.0.1:8480 or [::]:8480"))?,
+            listen: s
+                .listen
+                .parse::<SocketAddr>()
+                .map_err(|_| check.wrong("server.listen", &s.listen, "address and port, such as 127.0.0.1:8480 or [::]:8480"))?,
             public_url: public_url(&check, &s.public_url)?,
             trusted_proxies: s
                 .trusted_proxies
                 .iter()
-                .map(|text| Network::parse(text).ok_or_else(|| check.wrong("server.trusted_proxies", text, "addresses or networks such as 10.0.0.0/8")))
+                .map(|text| {
+                    Network::parse(text)
+                        .ok_or_else(|| check.wrong("server.trusted_proxies", text, "addresses or networks such as 10.0.0.0/8"))
+                })
                 .collect::<Result<_, _>>()?,
             webhook_body_bytes: check.within("server.webhook_body_bytes", s.webhook_body_bytes, 1024, 5 << 20)?,
             api_body_bytes: check.within("server.api_body_bytes", s.api_body_bytes, 1024, 64 << 20)?,
@@ -134,7 +148,11 @@ pub(super) fn check(layers: &Layers, file: Option<PathBuf>, folders: &Folders, m
         },
         reserve_bytes: check.within("data.reserve_bytes", raw.data.reserve_bytes, 0, 1 << 40)?,
         database,
-        secrets: Secrets { master_key_file, former_master_key_files: raw.secrets.former_master_key_files.iter().map(PathBuf::from).collect(), master_key },
+        secrets: Secrets {
+            master_key_file,
+            former_master_key_files: raw.secrets.former_master_key_files.iter().map(PathBuf::from).collect(),
+            master_key,
+        },
         egress: Egress {
             connect: check.ms("egress.connect_ms", e.connect_ms, 100, 60_000)?,
             first_byte: check.ms("egress.first_byte_ms", e.first_byte_ms, 100, 300_000)?,
@@ -167,7 +185,13 @@ pub(super) fn check(layers: &Layers, file: Option<PathBuf>, folders: &Folders, m
             },
             filter: match tracing_subscriber::EnvFilter::try_new(&raw.log.filter) {
                 Ok(_) => raw.log.filter,
-                Err(_) => return Err(check.wrong("log.filter", &raw.log.filter, "error, warn, info, debug or trace, also by module, such as info,entrepot::egress=debug")),
+                Err(_) => {
+                    return Err(check.wrong(
+                        "log.filter",
+                        &raw.log.filter,
+                        "error, warn, info, debug or trace, also by module, such as info,entrepot::egress=debug",
+                    ));
+                }
             },
         },
         data_folder,
@@ -187,7 +211,11 @@ fn database(check: &Checker<'_>, text: &str, data_folder: &std::path::Path) -> R
         "postgres" | "postgresql" => {
             // The address may hold a password, so the message does not repeat it.
             let readable = url::Url::parse(text).is_ok_and(|url| url.path().len() > 1);
-            if readable { Ok(Database::Postgres(text.to_owned())) } else { Err(check.wrong(KEY, "postgres://…", "postgres://user:password@host:5432/database")) }
+            if readable {
+                Ok(Database::Postgres(text.to_owned()))
+            } else {
+                Err(check.wrong(KEY, "postgres://…", "postgres://user:password@host:5432/database"))
+            }
         }
         "sqlite" | "file" => Ok(Database::File(PathBuf::from(rest))),
         other => Err(check.wrong(KEY, format!("{other}://…"), "postgres://user:password@host/database or a path to a file")),

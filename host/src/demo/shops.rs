@@ -80,7 +80,9 @@ impl Shop {
     /// By the names of the connector's manifest.
     pub fn secrets(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Woo(shop) => vec![("consumer-key", shop.consumer_key().to_owned()), ("consumer-secret", shop.consumer_secret().to_owned())],
+            Self::Woo(shop) => {
+                vec![("consumer-key", shop.consumer_key().to_owned()), ("consumer-secret", shop.consumer_secret().to_owned())]
+            }
             Self::Shopify(shop) => vec![("client-id", shop.client_id().to_owned()), ("client-secret", shop.client_secret().to_owned())],
         }
     }

@@ -97,19 +97,17 @@ impl Stage {
 
     async fn connect(&self, shop: &Shop) -> Result<Connection, Error> {
         let (sync, ctx) = (&self.app.sync, &self.app.ctx);
-        let new = NewConnection {
-            plugin: shop.connector().into(),
-            name: shop.name().into(),
-            settings: shop.settings(),
-            since_at: None,
-        };
+        let new = NewConnection { plugin: shop.connector().into(), name: shop.name().into(), settings: shop.settings(), since_at: None };
         let secrets = shop.secrets().into_iter().map(|(name, value)| (name.to_owned(), Secret::from_text(&value))).collect();
         // The shops are on this machine: without this grant by hand the hub refuses to call them.
         let grants = vec![Origin::parse(&shop.origin())?];
         let connection = setup::add(sync, ctx, setup::Setup { new, secrets, grants }).await?;
         setup::check(sync, ctx, &connection).await?;
         let (ctx, id) = (ctx.clone(), connection.id.clone());
-        let set = self.app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(crate::connections::set_buffer(tx, &ctx, &id, BUFFER).await?) }));
+        let set = self
+            .app
+            .store
+            .write(move |tx| Box::pin(async move { Ok::<_, Error>(crate::connections::set_buffer(tx, &ctx, &id, BUFFER).await?) }));
         Ok(set.await?)
     }
 
@@ -150,7 +148,10 @@ impl Stage {
     pub async fn poll(&self) -> Result<(), Error> {
         let lanes: Vec<_> = self.shops.iter().map(|(_, connection)| sync::poll_lane(&connection.id)).collect();
         let ctx = self.app.ctx.clone();
-        self.app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::make_due_many(tx, &ctx, &lanes, ctx.now_ms()).await?) })).await
+        self.app
+            .store
+            .write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::make_due_many(tx, &ctx, &lanes, ctx.now_ms()).await?) }))
+            .await
     }
 
     pub async fn strike(self) {

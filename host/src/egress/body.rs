@@ -41,8 +41,11 @@ enum Form {
 impl Reader {
     /// `encodings` are the values of `content-encoding`, in order.
     pub fn new<'a>(encodings: impl Iterator<Item = &'a str>, limit: usize) -> Result<Self, Error> {
-        let listed: Vec<String> =
-            encodings.flat_map(|value| value.split(',')).map(|one| one.trim().to_ascii_lowercase()).filter(|one| !one.is_empty() && one != "identity").collect();
+        let listed: Vec<String> = encodings
+            .flat_map(|value| value.split(','))
+            .map(|one| one.trim().to_ascii_lowercase())
+            .filter(|one| !one.is_empty() && one != "identity")
+            .collect();
         let form = match listed.as_slice() {
             [] => Form::Plain(Vec::new()),
             [one] if one == "gzip" || one == "x-gzip" => Form::Gzip(MultiGzDecoder::new(Capped::new(limit))),

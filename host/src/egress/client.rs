@@ -95,13 +95,17 @@ impl Clients {
         let unusable = |error: body::Error| Error::Remote(format!("{place}: {error}"));
         let encodings = answer.headers().get_all("content-encoding").iter().map(|value| value.to_str().unwrap_or("?"));
         let bodiless = head || matches!(status, 204 | 304);
-        let mut reader = if bodiless { Reader::new(std::iter::empty(), limits.response_bytes) } else { Reader::new(encodings, limits.response_bytes) }.map_err(unusable)?;
+        let mut reader =
+            if bodiless { Reader::new(std::iter::empty(), limits.response_bytes) } else { Reader::new(encodings, limits.response_bytes) }
+                .map_err(unusable)?;
         let unpacked = !reader.is_plain();
         let headers = readable(answer.headers(), unpacked);
         loop {
             let next = deadline.min(Instant::now() + limits.between_bytes);
             match timeout_at(next, answer.chunk()).await {
-                Err(_) => return Err(Error::Network { message: format!("{place} stopped in the middle of its answer"), sent: Sent::Maybe }),
+                Err(_) => {
+                    return Err(Error::Network { message: format!("{place} stopped in the middle of its answer"), sent: Sent::Maybe });
+                }
                 Ok(Err(_)) => return Err(Error::Network { message: format!("the answer of {place} broke off"), sent: Sent::Maybe }),
                 Ok(Ok(None)) => break,
                 Ok(Ok(Some(piece))) => reader.take(&piece).map_err(unusable)?,
@@ -143,8 +147,18 @@ fn innermost(error: &dyn std::error::Error) -> String {
 /// What a guest may see: no cookies, no echoes of a login, nothing that belongs to the connection itself.
 fn readable(headers: &reqwest::header::HeaderMap, unpacked: bool) -> Vec<(String, String)> {
     const HIDDEN: &[&str] = &[
-        "set-cookie", "set-cookie2", "authorization", "proxy-authorization", "proxy-authenticate", "connection", "keep-alive",
-        "transfer-encoding", "te", "trailer", "upgrade", "alt-svc",
+        "set-cookie",
+        "set-cookie2",
+        "authorization",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "alt-svc",
     ];
     headers
         .iter()

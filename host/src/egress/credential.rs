@@ -109,7 +109,9 @@ impl Credential {
     pub fn secrets(&self) -> Vec<&str> {
         match self {
             Self::Basic { username, password, .. } => std::iter::once(username.as_str()).chain(password.as_deref()).collect(),
-            Self::Bearer { secret, .. } | Self::Header { secret, .. } | Self::Query { secret, .. } | Self::JsonBody { secret, .. } => vec![secret],
+            Self::Bearer { secret, .. } | Self::Header { secret, .. } | Self::Query { secret, .. } | Self::JsonBody { secret, .. } => {
+                vec![secret]
+            }
             Self::ClientCredentials { client_id, client_secret, .. } => vec![client_id, client_secret],
         }
     }
@@ -140,7 +142,9 @@ impl Credential {
                 set_header(&mut request.headers, header_name(header)?, prefix, get(secrets, secret)?, secret)
             }
             Self::ClientCredentials { name, header, prefix, .. } => {
-                let token = token.and_then(Secret::expose_text).ok_or_else(|| Error::Auth(format!("there is no token for the credential `{name}`")))?;
+                let token = token
+                    .and_then(Secret::expose_text)
+                    .ok_or_else(|| Error::Auth(format!("there is no token for the credential `{name}`")))?;
                 set_header(&mut request.headers, header_name(header)?, prefix, token, name)
             }
             Self::Query { parameter, secret, .. } => {
@@ -149,8 +153,12 @@ impl Credential {
             }
             Self::JsonBody { pointer, secret, .. } => {
                 let value = get(secrets, secret)?;
-                request.body = set_in_json(&request.body, pointer, value)
-                    .ok_or_else(|| Error::Denied(format!("the credential `{}` belongs at {pointer} of a JSON body, but the body is no object there", self.name())))?;
+                request.body = set_in_json(&request.body, pointer, value).ok_or_else(|| {
+                    Error::Denied(format!(
+                        "the credential `{}` belongs at {pointer} of a JSON body, but the body is no object there",
+                        self.name()
+                    ))
+                })?;
                 Ok(())
             }
         }
@@ -168,17 +176,20 @@ pub(super) struct Wire {
 
 pub(super) fn get<'a>(secrets: &'a HashMap<String, Secret>, name: &str) -> Result<&'a str, Error> {
     let secret = secrets.get(name).filter(|secret| !secret.is_empty());
-    let secret = secret.ok_or_else(|| Error::Config(format!("the secret `{name}` is not set; hint: entrepot connection secret CONNECTION {name}")))?;
+    let secret = secret
+        .ok_or_else(|| Error::Config(format!("the secret `{name}` is not set; hint: entrepot connection secret CONNECTION {name}")))?;
     secret.expose_text().ok_or_else(|| Error::Config(format!("the secret `{name}` is not text; hint: enter it again")))
 }
 
 fn header_name(name: &str) -> Result<HeaderName, Error> {
-    HeaderName::try_from(name).map_err(|_| Error::Config(format!("`{name}` is not the name of a header; hint: the plugin's manifest is wrong")))
+    HeaderName::try_from(name)
+        .map_err(|_| Error::Config(format!("`{name}` is not the name of a header; hint: the plugin's manifest is wrong")))
 }
 
 fn set_header(headers: &mut HeaderMap, header: HeaderName, prefix: &str, value: &str, secret: &str) -> Result<(), Error> {
     let text = Zeroizing::new(format!("{prefix}{value}"));
-    let mut value = HeaderValue::from_str(&text).map_err(|_| Error::Config(format!("the secret `{secret}` has characters that no header may have; hint: enter it again")))?;
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| Error::Config(format!("the secret `{secret}` has characters that no header may have; hint: enter it again")))?;
     value.set_sensitive(true);
     headers.insert(header, value);
     Ok(())
@@ -275,7 +286,12 @@ mod tests {
     use super::*;
 
     fn wire(body: &str) -> Wire {
-        Wire { method: reqwest::Method::POST, url: Url::parse("https://a.example/x?y=1").unwrap(), headers: HeaderMap::new(), body: body.into() }
+        Wire {
+            method: reqwest::Method::POST,
+            url: Url::parse("https://a.example/x?y=1").unwrap(),
+            headers: HeaderMap::new(),
+            body: body.into(),
+        }
     }
 
     fn inject(spec: serde_json::Value, body: &str) -> Result<Wire, Error> {

@@ -21,7 +21,9 @@ pub struct Origin {
 pub enum Malformed {
     #[error("`{0}` is not an origin; hint: write it like https://shop.example.com, without a path")]
     Origin(String),
-    #[error("`{0}` is no pattern of hosts; hint: https://api.example.com, https://*.example.com, https://{{setting}}.example.com or {{setting}}")]
+    #[error(
+        "`{0}` is no pattern of hosts; hint: https://api.example.com, https://*.example.com, https://{{setting}}.example.com or {{setting}}"
+    )]
     Pattern(String),
     #[error("the setting `{0}` is needed to know the host, but is not given")]
     Unfilled(String),
@@ -99,7 +101,13 @@ impl Allowed {
         let whole_hole = pattern.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).filter(|name| !name.contains(['{', '}']));
         if let Some(name) = whole_hole {
             let origin = Origin::parse(&value_of(name)?)?;
-            return Ok(Self { scheme: origin.scheme, host: HostPattern::Exact(origin.host), port: origin.port, port_named: false, paths: paths.to_vec() });
+            return Ok(Self {
+                scheme: origin.scheme,
+                host: HostPattern::Exact(origin.host),
+                port: origin.port,
+                port_named: false,
+                paths: paths.to_vec(),
+            });
         }
         let malformed = || Malformed::Pattern(pattern.to_owned());
         let mut filled = String::new();
@@ -197,7 +205,14 @@ mod tests {
     fn an_entry_admits_its_own_origin_and_no_neighbour() {
         let exact = fill("https://api.example.com", &[]).unwrap();
         assert!(admits(&exact, "https://API.example.com:443/x"));
-        for other in ["http://api.example.com/", "https://api.example.com:8443/", "https://api.example.com.evil.example/", "https://xapi.example.com/", "https://example.com/", "https://api.example.com./"] {
+        for other in [
+            "http://api.example.com/",
+            "https://api.example.com:8443/",
+            "https://api.example.com.evil.example/",
+            "https://xapi.example.com/",
+            "https://example.com/",
+            "https://api.example.com./",
+        ] {
             assert!(!admits(&exact, other), "{other}");
         }
         let hole = fill("{origin}", &[]).unwrap();
@@ -212,7 +227,17 @@ mod tests {
         for other in ["https://example.com/", "https://a.b.example.com/", "https://aexample.com/", "https://-.example.com/"] {
             assert!(!admits(&star, other), "{other}");
         }
-        for bad in ["https://*.com", "https://a.*.example.com", "https://*", "*.example.com", "https://*example.com", "https://{shop", "ftp://example.com", "https://example.com/path", "https://u:p@example.com"] {
+        for bad in [
+            "https://*.com",
+            "https://a.*.example.com",
+            "https://*",
+            "*.example.com",
+            "https://*example.com",
+            "https://{shop",
+            "ftp://example.com",
+            "https://example.com/path",
+            "https://u:p@example.com",
+        ] {
             assert!(fill(bad, &[]).is_err(), "{bad}");
         }
     }
@@ -229,7 +254,18 @@ mod tests {
         for good in ["https://a.example/api", "https://a.example/api/x", "https://a.example/wp-json/wc/v3?x=/../"] {
             assert!(admits(&api, good), "{good}");
         }
-        for bad in ["/apix", "/", "/wp-json", "/api/../admin", "/api/%2e%2e/admin", "/api/..%2fadmin", "/api/%2e%2e%2fadmin", "/api/..%252fadmin", "/api/..%5cadmin", "/api/%252e%252e/x"] {
+        for bad in [
+            "/apix",
+            "/",
+            "/wp-json",
+            "/api/../admin",
+            "/api/%2e%2e/admin",
+            "/api/..%2fadmin",
+            "/api/%2e%2e%2fadmin",
+            "/api/..%252fadmin",
+            "/api/..%5cadmin",
+            "/api/%252e%252e/x",
+        ] {
             assert!(!admits(&api, &format!("https://a.example{bad}")), "{bad}");
         }
     }

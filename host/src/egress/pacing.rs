@@ -48,7 +48,14 @@ pub enum Booking {
 /// Where the buckets are: in memory for one process, in the database for several.
 pub trait BucketStore: Send + Sync + 'static {
     /// `spec` is what the bucket starts with when it is not known yet; without one it has no limit.
-    fn book<'a>(&'a self, key: &'a BucketKey, spec: Option<&'a BucketSpec>, cost: u32, now_ms: i64, patience_ms: i64) -> BoxFuture<'a, Booking>;
+    fn book<'a>(
+        &'a self,
+        key: &'a BucketKey,
+        spec: Option<&'a BucketSpec>,
+        cost: u32,
+        now_ms: i64,
+        patience_ms: i64,
+    ) -> BoxFuture<'a, Booking>;
 
     fn observed<'a>(&'a self, key: &'a BucketKey, seen: Observed, now_ms: i64) -> BoxFuture<'a, ()>;
 
@@ -130,7 +137,14 @@ impl MemoryBuckets {
 }
 
 impl BucketStore for MemoryBuckets {
-    fn book<'a>(&'a self, key: &'a BucketKey, spec: Option<&'a BucketSpec>, cost: u32, now_ms: i64, patience_ms: i64) -> BoxFuture<'a, Booking> {
+    fn book<'a>(
+        &'a self,
+        key: &'a BucketKey,
+        spec: Option<&'a BucketSpec>,
+        cost: u32,
+        now_ms: i64,
+        patience_ms: i64,
+    ) -> BoxFuture<'a, Booking> {
         let mut buckets = self.buckets();
         let booking = match (buckets.get_mut(key), spec) {
             (Some(bucket), _) => bucket.book(cost, now_ms, patience_ms),

@@ -47,7 +47,8 @@ impl Filtered {
         let found = tokio::time::timeout(TIME_LIMIT, self.inner.resolve(host))
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "the name could not be resolved in time"))??;
-        let admitted = |address: &IpAddr| if self.private { !address::is_forbidden_by_name(*address) } else { address::is_public(*address) };
+        let admitted =
+            |address: &IpAddr| if self.private { !address::is_forbidden_by_name(*address) } else { address::is_public(*address) };
         let first = found.first().copied();
         let dial: Vec<IpAddr> = found.into_iter().map(|address| address.to_canonical()).filter(admitted).take(MAX_ADDRESSES).collect();
         match (dial.is_empty(), first) {

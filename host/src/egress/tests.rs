@@ -55,7 +55,13 @@ struct Rig {
 fn rig_with(limits: Limits) -> Rig {
     let names = Arc::new(Names::default());
     let clock = Clock::system();
-    let egress = Egress::new(clock.clone(), Arc::new(Shared(Arc::clone(&names))), Arc::new(MemoryBuckets::default()), tls_config(None).unwrap(), limits);
+    let egress = Egress::new(
+        clock.clone(),
+        Arc::new(Shared(Arc::clone(&names))),
+        Arc::new(MemoryBuckets::default()),
+        tls_config(None).unwrap(),
+        limits,
+    );
     Rig { egress, names, clock }
 }
 
@@ -175,7 +181,8 @@ async fn read_request(stream: &mut TcpStream) -> String {
     loop {
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&read[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.trim().parse::<usize>().unwrap());
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.trim().parse::<usize>().unwrap());
             if read.len() >= end + 4 + length {
                 break;
             }

@@ -83,17 +83,33 @@ pub(super) fn read(status: u16, body: &[u8], now_ms: i64, credential: &str) -> R
     match status {
         200..=299 => {}
         400 | 401 | 403 => {
-            return Err(Error::Auth(format!("the channel refused the login for the credential `{credential}` (status {status}); hint: check its client id and secret")));
+            return Err(Error::Auth(format!(
+                "the channel refused the login for the credential `{credential}` (status {status}); hint: check its client id and secret"
+            )));
         }
-        429 => return Err(Error::Throttled { message: format!("the channel limits logins for the credential `{credential}`"), retry_after: std::time::Duration::from_secs(60) }),
-        _ => return Err(Error::Network { message: format!("the login for the credential `{credential}` failed at the channel (status {status})"), sent: super::Sent::No }),
+        429 => {
+            return Err(Error::Throttled {
+                message: format!("the channel limits logins for the credential `{credential}`"),
+                retry_after: std::time::Duration::from_secs(60),
+            });
+        }
+        _ => {
+            return Err(Error::Network {
+                message: format!("the login for the credential `{credential}` failed at the channel (status {status})"),
+                sent: super::Sent::No,
+            });
+        }
     }
-    let unusable = || Error::Network { message: format!("the channel's answer to the login for the credential `{credential}` holds no token"), sent: super::Sent::No };
+    let unusable = || Error::Network {
+        message: format!("the channel's answer to the login for the credential `{credential}` holds no token"),
+        sent: super::Sent::No,
+    };
     let answer: Answer = serde_json::from_slice(body).map_err(|_| unusable())?;
     if answer.access_token.is_empty() {
         return Err(unusable());
     }
-    let life = answer.expires_in.as_ref().and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok())).unwrap_or(DEFAULT_LIFE_S);
+    let life =
+        answer.expires_in.as_ref().and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok())).unwrap_or(DEFAULT_LIFE_S);
     let life_ms = life.clamp(0, MAX_LIFE_S) * 1000;
     // A life shorter than the margin still serves the request it was fetched for.
     Ok(Token { value: Secret::from_text(&answer.access_token), until_ms: now_ms.saturating_add((life_ms - MARGIN_MS).max(life_ms / 2)) })

@@ -60,7 +60,8 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
         &rows,
     )
     .await?;
-    tx.execute_built(format!("INSERT INTO inbox_body (tenant, day, id, key_id, sealed) VALUES {}", placeholders(count, 5)), &bodies).await?;
+    tx.execute_built(format!("INSERT INTO inbox_body (tenant, day, id, key_id, sealed) VALUES {}", placeholders(count, 5)), &bodies)
+        .await?;
     Ok(())
 }
 
@@ -141,7 +142,13 @@ pub struct Row {
     pub done_at: Option<i64>,
 }
 
-pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, before: Option<&DeliveryId>, limit: u32) -> Result<Vec<Row>, Error> {
+pub async fn list(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    filter: &Filter,
+    before: Option<&DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Row>, Error> {
     let rows = conn
         .fetch_all(
             "SELECT id, connection, topic, received_at, state, reason, done_at FROM inbox WHERE tenant = $1 AND ($2 = '' OR id < $2) \

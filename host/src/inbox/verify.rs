@@ -3,10 +3,10 @@
 //! The manifest declares the scheme; the host runs it before any plugin sees a byte. Every path computes the same
 //! authentication codes over the whole body before it says no, so that the time taken does not tell why.
 
-use http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use subtle::{Choice, ConstantTimeEq};
 use unicode_normalization::UnicodeNormalization;

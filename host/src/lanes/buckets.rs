@@ -62,7 +62,14 @@ fn with_limits(bucket: Bucket, spec: &BucketSpec, now_ms: i64) -> Bucket {
 }
 
 impl BucketStore for SharedBuckets {
-    fn book<'a>(&'a self, key: &'a BucketKey, spec: Option<&'a BucketSpec>, cost: u32, now_ms: i64, patience_ms: i64) -> BoxFuture<'a, Booking> {
+    fn book<'a>(
+        &'a self,
+        key: &'a BucketKey,
+        spec: Option<&'a BucketSpec>,
+        cost: u32,
+        now_ms: i64,
+        patience_ms: i64,
+    ) -> BoxFuture<'a, Booking> {
         Box::pin(async move {
             self.booked(key, spec, cost, now_ms, patience_ms).await.unwrap_or_else(|error| {
                 tracing::warn!(connection = key.connection, bucket = key.bucket, error = %chain(&error), "a rate limit could not be read");

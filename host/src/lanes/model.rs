@@ -196,11 +196,20 @@ pub enum Outcome {
     /// Nothing left to do. Runs again when it was asked for while it ran, or is asked for later.
     Done,
     /// Went well, and there is more at `at_ms`.
-    Again { at_ms: i64 },
-    Failed { reason: String, retry_after_ms: Option<i64> },
+    Again {
+        at_ms: i64,
+    },
+    Failed {
+        reason: String,
+        retry_after_ms: Option<i64>,
+    },
     /// Waits for a rate slot; burns no attempt.
-    Throttled { at_ms: i64 },
-    Quarantine { reason: String },
+    Throttled {
+        at_ms: i64,
+    },
+    Quarantine {
+        reason: String,
+    },
 }
 
 /// What [`Outcome`] means for the row.
@@ -263,7 +272,12 @@ impl Cap {
 
 /// Gives each flow with due lanes as many slots as limits and runs under way leave, one each in turn, beginning at another
 /// flow every time (`turn`). Where every flow of a kind is at work already, they get none rather than few.
-pub(super) fn share_slots(due: &[(LaneKind, String)], running: &HashMap<String, usize>, caps: impl Fn(LaneKind) -> Cap, turn: usize) -> Vec<(String, usize)> {
+pub(super) fn share_slots(
+    due: &[(LaneKind, String)],
+    running: &HashMap<String, usize>,
+    caps: impl Fn(LaneKind) -> Cap,
+    turn: usize,
+) -> Vec<(String, usize)> {
     let mut left: HashMap<LaneKind, usize> = HashMap::new();
     for kind in LaneKind::ALL {
         let prefix = format!("{kind}/");

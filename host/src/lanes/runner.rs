@@ -154,7 +154,8 @@ impl Runner {
             }
             let mine = seen.flows.into_iter().filter(|(kind, ..)| self.handlers.0.contains_key(kind));
             let (due, later): (Vec<_>, Vec<_>) = mine.partition(|(.., at)| *at <= now);
-            let later = later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
+            let later =
+                later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
             let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
             let slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
             let suspects: Vec<LaneKind> = if seen.expires_at <= now && !self.held.values().any(Claim::is_suspect) {

@@ -13,8 +13,8 @@ use crate::lanes::model::{LaneKey, LaneKind, NEVER};
 use crate::store::{Sql, WriteTx};
 use cron::{Cron, Fire};
 
-pub use store::Schedule;
 pub(super) use store::NEXT_AT_SQL;
+pub use store::Schedule;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -72,7 +72,8 @@ pub async fn set(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, run: Ru
     let cron = Cron::parse(expression)?;
     let zone = cron::zone(&store::zone_of(tx, &ctx.tenant).await?)?;
     let next_at = cron.next_fire(&zone, ctx.now_ms()).map_or(NEVER, |fire| fire.at_ms);
-    store::put(tx, &ctx.tenant, &Schedule { connection: connection.clone(), run, cron: expression.trim().to_owned(), enabled, next_at }).await?;
+    store::put(tx, &ctx.tenant, &Schedule { connection: connection.clone(), run, cron: expression.trim().to_owned(), enabled, next_at })
+        .await?;
     // The runner must learn that it has to look earlier than it thought.
     tx.ring();
     Ok(())

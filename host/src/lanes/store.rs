@@ -30,8 +30,20 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
         let mut values = Vec::with_capacity(chunk.len() * 14);
         for (id, lane) in chunk {
             values.extend_from_slice(args![
-                tenant, id, lane.flow(), lane.kind.as_str(), lane.connection_text(), &lane.subject,
-                0i64, "", 0i64, at_ms, NEVER, 0i64, 0i64, 0i64
+                tenant,
+                id,
+                lane.flow(),
+                lane.kind.as_str(),
+                lane.connection_text(),
+                &lane.subject,
+                0i64,
+                "",
+                0i64,
+                at_ms,
+                NEVER,
+                0i64,
+                0i64,
+                0i64
             ]);
         }
         // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
@@ -67,10 +79,16 @@ pub async fn due(conn: &mut impl Sql) -> Result<Due, Error> {
         .fetch_all(
             concat!(
                 "WITH RECURSIVE f (flow) AS (
-                   SELECT MIN(flow) FROM lane WHERE ", free_and_live!(), "
+                   SELECT MIN(flow) FROM lane WHERE ",
+                free_and_live!(),
+                "
                    UNION ALL
-                   SELECT (SELECT MIN(lane.flow) FROM lane WHERE lane.flow > f.flow AND ", free_and_live!(), ") FROM f WHERE f.flow IS NOT NULL)
-                 SELECT f.flow, (SELECT MIN(next_due) FROM lane WHERE lane.flow = f.flow AND ", free_and_live!(), ")
+                   SELECT (SELECT MIN(lane.flow) FROM lane WHERE lane.flow > f.flow AND ",
+                free_and_live!(),
+                ") FROM f WHERE f.flow IS NOT NULL)
+                 SELECT f.flow, (SELECT MIN(next_due) FROM lane WHERE lane.flow = f.flow AND ",
+                free_and_live!(),
+                ")
                  FROM f WHERE f.flow IS NOT NULL"
             ),
             &[],
@@ -98,7 +116,9 @@ pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(St
         .fetch_all(
             concat!(
                 "UPDATE lane SET quarantined_at = $1, reason = $2, owner = '', lease_until = 0, wish_at = $3
-                 WHERE ", held!(), " AND next_due <= $1 AND claims >= $4 RETURNING tenant, id"
+                 WHERE ",
+                held!(),
+                " AND next_due <= $1 AND claims >= $4 RETURNING tenant, id"
             ),
             args![now_ms, reason, NEVER, MAX_CLAIMS],
         )
@@ -107,7 +127,13 @@ pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(St
 }
 
 /// Claims up to so many lanes of each flow, and with `suspect_kinds` one lane of those kinds whose holder died.
-pub async fn claim(tx: &mut WriteTx, owner: &str, now_ms: i64, flows: &[(String, usize)], suspect_kinds: &[LaneKind]) -> Result<Vec<Claim>, Error> {
+pub async fn claim(
+    tx: &mut WriteTx,
+    owner: &str,
+    now_ms: i64,
+    flows: &[(String, usize)],
+    suspect_kinds: &[LaneKind],
+) -> Result<Vec<Claim>, Error> {
     let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(LEASE_MS)), Value::from(NEVER)];
     let mut bind = |value: Value| {
         values.push(value);
@@ -181,8 +207,16 @@ pub async fn finish(tx: &mut WriteTx, claim: &Claim, end: &End) -> Result<bool, 
                next_due = CASE WHEN wish_at >= $9 THEN $9 WHEN wish_at < $6 THEN $6 ELSE wish_at END, wish_at = $10
              WHERE tenant = $1 AND id = $2 AND epoch = $3 AND owner = $4",
             args![
-                claim.tenant(), id, claim.epoch(), claim.owner(),
-                end.failures, end.not_before, end.quarantined_at, end.reason.as_deref(), end.next_due, NEVER
+                claim.tenant(),
+                id,
+                claim.epoch(),
+                claim.owner(),
+                end.failures,
+                end.not_before,
+                end.quarantined_at,
+                end.reason.as_deref(),
+                end.next_due,
+                NEVER
             ],
         )
         .await?;
@@ -329,12 +363,18 @@ pub async fn overview(conn: &mut impl Sql, tenant: &Tenant, now_ms: i64) -> Resu
         .fetch_all(
             concat!(
                 "SELECT kind, connection,
-                   SUM(CASE WHEN ", free_and_live!(), " AND next_due <= $2 THEN 1 ELSE 0 END),
-                   SUM(CASE WHEN ", free_and_live!(), " AND next_due > $2 THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN ",
+                free_and_live!(),
+                " AND next_due <= $2 THEN 1 ELSE 0 END),
+                   SUM(CASE WHEN ",
+                free_and_live!(),
+                " AND next_due > $2 THEN 1 ELSE 0 END),
                    SUM(CASE WHEN owner <> '' THEN 1 ELSE 0 END),
                    SUM(CASE WHEN failures > 0 AND quarantined_at IS NULL THEN 1 ELSE 0 END),
                    SUM(CASE WHEN quarantined_at IS NOT NULL THEN 1 ELSE 0 END),
-                   MIN(CASE WHEN ", free_and_live!(), " AND next_due <= $2 THEN next_due END)
+                   MIN(CASE WHEN ",
+                free_and_live!(),
+                " AND next_due <= $2 THEN next_due END)
                  FROM lane WHERE tenant = $1 GROUP BY kind, connection ORDER BY kind, connection"
             ),
             args![tenant, now_ms],

@@ -12,9 +12,9 @@ use tokio::sync::Semaphore;
 use super::model::{Cap, LEASE_MS, MAX_CLAIMS, MAX_FAILURES, NEVER, RENEW_MS, SWEEP_MS, backoff_ms, end_of_run, share_slots};
 use super::wake::Wake;
 use super::*;
+use crate::clock::Clock;
 use crate::ctx::Tenant;
 use crate::id::{Entropy, Ids};
-use crate::clock::Clock;
 use crate::store::tests::TestDb;
 
 fn connection(n: u64) -> ConnectionId {
@@ -137,7 +137,8 @@ fn busy_flows_are_topped_up_by_several_lanes_at_once_and_an_idle_one_never_waits
     let flows = |names: &[&str]| names.iter().map(|name| (LaneKind::Inbound, format!("inbound/{name}"))).collect::<Vec<_>>();
     let running = |loads: &[(&str, usize)]| loads.iter().map(|(name, n)| (format!("inbound/{name}"), *n)).collect::<HashMap<_, _>>();
     let cap = |_| Cap { total: 64, per_connection: 32 };
-    let given = |names: &[&str], loads: &[(&str, usize)]| share_slots(&flows(names), &running(loads), cap, 0).iter().map(|(_, n)| n).sum::<usize>();
+    let given =
+        |names: &[&str], loads: &[(&str, usize)]| share_slots(&flows(names), &running(loads), cap, 0).iter().map(|(_, n)| n).sum::<usize>();
     assert_eq!(given(&["a"], &[("a", 29)]), 0);
     assert_eq!(given(&["a"], &[("a", 28)]), 4);
     assert_eq!(given(&["a", "b"], &[("a", 29), ("b", 31)]), 4, "together they are enough");

@@ -34,7 +34,11 @@ pub enum Ingested {
     Stale(OrderId),
     /// Another picture with the same time of change: which is newer can only be learnt by reading the order.
     Tie(OrderId),
-    Stored { order: OrderId, new: bool, change: stock::Change },
+    Stored {
+        order: OrderId,
+        new: bool,
+        change: stock::Change,
+    },
 }
 
 /// Stores an order and settles its reservations. See the module head of `orders`.

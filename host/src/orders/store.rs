@@ -239,11 +239,8 @@ async fn seal_personal(
         )
         .await?
     } else {
-        tx.fetch_optional(
-            "SELECT person FROM orders WHERE tenant = $1 AND id = $2 AND person IS NOT NULL",
-            args![&ctx.tenant, &stored.id],
-        )
-        .await?
+        tx.fetch_optional("SELECT person FROM orders WHERE tenant = $1 AND id = $2 AND person IS NOT NULL", args![&ctx.tenant, &stored.id])
+            .await?
     };
     let (person, fresh): (PersonId, bool) = match known {
         Some(row) => (row.get(0)?, false),
@@ -482,12 +479,21 @@ pub struct Summary {
 
 pub async fn count_since(conn: &mut impl Sql, tenant: &Tenant, since_at: i64) -> Result<Vec<(ConnectionId, i64)>> {
     let rows = conn
-        .fetch_all("SELECT connection, COUNT(*) FROM orders WHERE tenant = $1 AND placed_at >= $2 GROUP BY connection ORDER BY connection", args![tenant, since_at])
+        .fetch_all(
+            "SELECT connection, COUNT(*) FROM orders WHERE tenant = $1 AND placed_at >= $2 GROUP BY connection ORDER BY connection",
+            args![tenant, since_at],
+        )
         .await?;
     Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Cells<_>>()?)
 }
 
-pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: &Filter, after: Option<&(i64, OrderId)>, limit: u32) -> Result<Vec<Summary>> {
+pub async fn list(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    filter: &Filter,
+    after: Option<&(i64, OrderId)>,
+    limit: u32,
+) -> Result<Vec<Summary>> {
     let (placed_at, id) = after.map_or((i64::MAX, String::new()), |(at, id)| (*at, id.to_string()));
     let rows = conn
         .fetch_all(

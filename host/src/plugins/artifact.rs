@@ -200,7 +200,8 @@ pub(super) fn requires(outline: &Outline) -> Version {
 pub(super) fn check_imports<'a>(names: impl Iterator<Item = &'a String>) -> Result<(), Error> {
     for full in names {
         let (name, version) = versioned(full);
-        let known = IMPORTS.contains(&name) || name.strip_prefix("entrepot:host/").is_some_and(|interface| HOST_INTERFACES.contains(&interface));
+        let known =
+            IMPORTS.contains(&name) || name.strip_prefix("entrepot:host/").is_some_and(|interface| HOST_INTERFACES.contains(&interface));
         if known && version.is_some_and(|version| version.0 == CONTRACT.0) {
             continue;
         }

@@ -119,7 +119,9 @@ impl Compiler {
         }
         // The bytes just checked are the bytes loaded: the file is not read twice.
         load::trusted(&self.engine, code)
-            .inspect_err(|error| tracing::warn!(path = %path.display(), %error, "a compiled connector does not fit this engine; compiling it again"))
+            .inspect_err(
+                |error| tracing::warn!(path = %path.display(), %error, "a compiled connector does not fit this engine; compiling it again"),
+            )
             .ok()
     }
 
@@ -229,7 +231,8 @@ fn confine() -> Result<(), String> {
         (Resource::Core, 0),
         (Resource::Nofile, 16),
     ] {
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) }).map_err(|error| format!("its limits could not be set: {error}"))?;
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+            .map_err(|error| format!("its limits could not be set: {error}"))?;
     }
     rustix::thread::set_no_new_privs(true).map_err(|error| format!("its privileges could not be dropped: {error}"))?;
     leave_network();

@@ -65,7 +65,11 @@ pub fn permissions(manifest: &Manifest) -> Vec<Permission> {
     }
     for credential in &manifest.credentials {
         let secrets = credential.secrets().join(" and ");
-        let sentence = format!("Have the hub sign requests to {} as `{}` (with {secrets}); it never sees the values", credential.hosts.join(", "), credential.name);
+        let sentence = format!(
+            "Have the hub sign requests to {} as `{}` (with {secrets}); it never sees the values",
+            credential.hosts.join(", "),
+            credential.name
+        );
         asked.push(ask(Asked::Credential, &credential.name, sentence));
     }
     for class in &manifest.personal_data {
@@ -177,7 +181,13 @@ impl Grant {
         let mut paths: Vec<String> = Vec::new();
         for path in &asked.paths {
             for other in &granted.paths {
-                let both = if path.starts_with(other) { path } else if other.starts_with(path.as_str()) { other } else { continue };
+                let both = if path.starts_with(other) {
+                    path
+                } else if other.starts_with(path.as_str()) {
+                    other
+                } else {
+                    continue;
+                };
                 if !paths.contains(both) {
                     paths.push(both.clone());
                 }
@@ -208,7 +218,12 @@ mod tests {
     fn nothing_granted_means_nothing_allowed() {
         let manifest = hello();
         let effective = Grant::default().effective(&manifest);
-        assert!(effective.capabilities.is_empty() && effective.hosts.is_empty() && effective.credentials.is_empty() && effective.webhooks.is_none());
+        assert!(
+            effective.capabilities.is_empty()
+                && effective.hosts.is_empty()
+                && effective.credentials.is_empty()
+                && effective.webhooks.is_none()
+        );
         assert_eq!(Grant::default().lacks(&manifest), permissions(&manifest));
     }
 

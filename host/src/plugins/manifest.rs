@@ -373,7 +373,11 @@ impl Manifest {
 
     /// The hosts a connection with these settings may reach, holes filled.
     pub fn origins(&self, settings: &Value) -> Result<Vec<(Origin, &HostRule)>, Error> {
-        self.hosts.iter().enumerate().map(|(at, rule)| Ok((self.fill(&rule.origin, settings, &format!("hosts[{at}].origin"))?, rule))).collect()
+        self.hosts
+            .iter()
+            .enumerate()
+            .map(|(at, rule)| Ok((self.fill(&rule.origin, settings, &format!("hosts[{at}].origin"))?, rule)))
+            .collect()
     }
 
     /// Fills one origin of this manifest (of a host or a credential).

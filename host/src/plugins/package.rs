@@ -55,7 +55,9 @@ pub enum Error {
     Cargo { dir: PathBuf },
     #[error("{dir} has no `cdylib`; write `[lib] crate-type = [\"cdylib\"]` into its Cargo.toml")]
     NoLibrary { dir: PathBuf },
-    #[error("the crate imports `{module}` / `{name}`, which does not exist in the sandbox; find the dependency that needs it and drop it or its feature")]
+    #[error(
+        "the crate imports `{module}` / `{name}`, which does not exist in the sandbox; find the dependency that needs it and drop it or its feature"
+    )]
     ForeignImport { module: String, name: String },
     #[error("the module cannot become a component: {0}")]
     Component(String),

@@ -122,7 +122,10 @@ impl Reach {
 
     async fn secret(&self, name: &str) -> Result<&Secret, Failure> {
         let scope = self.scope().await?;
-        scope.secrets.get(name).ok_or_else(|| denied(format!("this connection has no secret `{name}`; hint: give it with `entrepot connection secret`")))
+        scope
+            .secrets
+            .get(name)
+            .ok_or_else(|| denied(format!("this connection has no secret `{name}`; hint: give it with `entrepot connection secret`")))
     }
 }
 

@@ -37,8 +37,13 @@ pub trait Outbound: Send + Sync {
 pub trait Secrets: Send + Sync {
     fn has<'a>(&'a self, scope: &'a CallScope, name: &'a str) -> BoxFuture<'a, bool>;
 
-    fn hmac<'a>(&'a self, scope: &'a CallScope, name: &'a str, algorithm: vault::Algorithm, data: &'a [u8])
-    -> BoxFuture<'a, Result<Vec<u8>, Failure>>;
+    fn hmac<'a>(
+        &'a self,
+        scope: &'a CallScope,
+        name: &'a str,
+        algorithm: vault::Algorithm,
+        data: &'a [u8],
+    ) -> BoxFuture<'a, Result<Vec<u8>, Failure>>;
 
     fn sign_jwt<'a>(&'a self, scope: &'a CallScope, name: &'a str, claims_json: &'a str) -> BoxFuture<'a, Result<String, Failure>>;
 }
@@ -51,8 +56,13 @@ pub trait StateStore: Send + Sync {
 
     fn delete<'a>(&'a self, scope: &'a CallScope, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
 
-    fn list<'a>(&'a self, scope: &'a CallScope, prefix: &'a str, after: Option<&'a str>, limit: u32)
-    -> BoxFuture<'a, Result<Vec<String>, Failure>>;
+    fn list<'a>(
+        &'a self,
+        scope: &'a CallScope,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>>;
 }
 
 /// Receives a plugin's log lines, already cut to size.

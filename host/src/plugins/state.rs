@@ -106,7 +106,13 @@ impl StateStore for StoredState {
         })
     }
 
-    fn list<'a>(&'a self, scope: &'a CallScope, prefix: &'a str, after: Option<&'a str>, limit: u32) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
+    fn list<'a>(
+        &'a self,
+        scope: &'a CallScope,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u32,
+    ) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         Box::pin(async move {
             let (tenant, connection) = owner(scope)?;
             let keys = async {
@@ -127,7 +133,12 @@ fn clamp(revision: i64) -> u32 {
     u32::try_from(revision).unwrap_or(u32::MAX)
 }
 
-async fn find(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, key: &str) -> Result<Option<(Vec<u8>, i64)>, crate::store::Error> {
+async fn find(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    key: &str,
+) -> Result<Option<(Vec<u8>, i64)>, crate::store::Error> {
     let sql = "SELECT value, revision FROM plugin_state WHERE tenant = $1 AND connection = $2 AND key = $3";
     match conn.fetch_optional(sql, args![tenant, connection, key]).await? {
         Some(row) => Ok(Some((row.get(0)?, row.get(1)?))),

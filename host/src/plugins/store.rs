@@ -39,7 +39,8 @@ pub async fn versions(conn: &mut impl Sql, tenant: &Tenant, name: &str) -> Resul
 }
 
 pub async fn artifact(conn: &mut impl Sql, tenant: &Tenant, digest: &str) -> Result<Vec<u8>, Error> {
-    let rows = conn.fetch_all("SELECT piece FROM plugin_chunk WHERE tenant = $1 AND digest = $2 ORDER BY seq", args![tenant, digest]).await?;
+    let rows =
+        conn.fetch_all("SELECT piece FROM plugin_chunk WHERE tenant = $1 AND digest = $2 ORDER BY seq", args![tenant, digest]).await?;
     let mut bytes = Vec::new();
     for row in &rows {
         bytes.extend_from_slice(&row.get::<Vec<u8>>(0)?);

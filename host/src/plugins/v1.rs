@@ -52,10 +52,11 @@ pub mod wire {
         Account, Amounts, Context, Document, Extra, Failure, Fault, Money, Outcome, OutcomeState, Sent,
     };
     pub use super::bindings::entrepot::types::commerce;
-    pub use super::carrier_bindings::exports::entrepot::carrier::{addresses, handover, rates, shipments, tracking};
     pub use super::bindings::exports::entrepot::channel::{
-        cancellations_out, connection, fulfilment_out, listings_in, offers_out, orders_in, prices_out, refunds, returns, signing, stock_out, webhooks,
+        cancellations_out, connection, fulfilment_out, listings_in, offers_out, orders_in, prices_out, refunds, returns, signing,
+        stock_out, webhooks,
     };
+    pub use super::carrier_bindings::exports::entrepot::carrier::{addresses, handover, rates, shipments, tracking};
 }
 
 /// Everything one call carries on the host's side.

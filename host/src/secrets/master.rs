@@ -21,7 +21,9 @@ const HEADER: &str = "entrepot-master-key-1:";
 pub enum Error {
     #[error("the master key file {path} cannot be {verb}; hint: check that the folder exists and that this user may use it")]
     Io { path: PathBuf, verb: &'static str, source: std::io::Error },
-    #[error("the master key file {path} does not exist; hint: put the key this database was made with there, or name its place with --master-key-file")]
+    #[error(
+        "the master key file {path} does not exist; hint: put the key this database was made with there, or name its place with --master-key-file"
+    )]
     Absent { path: PathBuf },
     #[error("{place} does not hold a master key; hint: it is one line, `{HEADER}` and 44 characters of base64")]
     Malformed { place: String },

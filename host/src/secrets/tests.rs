@@ -15,7 +15,11 @@ async fn put(store: &Store, vault: &Vault, ctx: &crate::ctx::Ctx, value: &'stati
         .write(move |tx| {
             Box::pin(async move {
                 let value = Secret::from_text(value);
-                if rotate { vault.rotate(tx, &ctx, "con_1", "api", &value).await } else { vault.put(tx, &ctx, "con_1", "api", &value).await }
+                if rotate {
+                    vault.rotate(tx, &ctx, "con_1", "api", &value).await
+                } else {
+                    vault.put(tx, &ctx, "con_1", "api", &value).await
+                }
             })
         })
         .await

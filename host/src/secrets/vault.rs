@@ -25,7 +25,9 @@ const CHECK_TEXT: &[u8] = b"this is the right master key";
 pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("this database was made with the master key {expected}, but {given} was given; hint: put the right key file back, or name its place with --master-key-file")]
+    #[error(
+        "this database was made with the master key {expected}, but {given} was given; hint: put the right key file back, or name its place with --master-key-file"
+    )]
     WrongMasterKey { expected: String, given: String },
     #[error("the secret `{name}` of {owner} was sealed with another master key or altered; hint: enter it again")]
     Unreadable { owner: String, name: String },
@@ -284,7 +286,9 @@ impl Vault {
                             )
                             .await?;
                     }
-                    let keys = tx.fetch_all("SELECT tenant, id, wrapped FROM data_key WHERE destroyed_at IS NULL ORDER BY tenant, id", &[]).await?;
+                    let keys = tx
+                        .fetch_all("SELECT tenant, id, wrapped FROM data_key WHERE destroyed_at IS NULL ORDER BY tenant, id", &[])
+                        .await?;
                     for row in keys {
                         let (tenant, id, wrapped): (String, String, Vec<u8>) = (row.get(0)?, row.get(1)?, row.get(2)?);
                         let parts = [id.as_str()];

@@ -84,7 +84,8 @@ struct Desk {
 impl Desk {
     fn settle(&mut self, targets: &[Target]) -> BTreeMap<String, i64> {
         let wanted: BTreeSet<(&str, &VariantId)> = targets.iter().map(|t| (t.line.as_str(), &t.variant)).collect();
-        let orphans: Vec<HeldKey> = self.held.keys().filter(|(line, variant, _)| !wanted.contains(&(line.as_str(), variant))).cloned().collect();
+        let orphans: Vec<HeldKey> =
+            self.held.keys().filter(|(line, variant, _)| !wanted.contains(&(line.as_str(), variant))).cloned().collect();
         // First everything that gives back, so that what one line frees another of the same order may take.
         for key in orphans {
             let units = self.held[&key].quantity;

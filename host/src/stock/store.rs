@@ -184,7 +184,11 @@ pub async fn put_held(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, held: &[Held
     Ok(())
 }
 
-pub async fn availability(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<BTreeMap<VariantId, Availability>, Error> {
+pub async fn availability(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    variants: &[VariantId],
+) -> Result<BTreeMap<VariantId, Availability>, Error> {
     let mut found: BTreeMap<VariantId, Availability> = variants.iter().map(|v| (v.clone(), Availability::default())).collect();
     for chunk in variants.chunks(500) {
         let mut values = vec![Value::from(tenant)];
@@ -212,7 +216,12 @@ pub async fn levels(conn: &mut impl Sql, tenant: &Tenant, variant: &VariantId) -
 }
 
 fn level(row: &crate::store::Row, first: usize) -> Result<Level, crate::store::Error> {
-    Ok(Level { location: row.get(first)?, on_hand: row.get(first + 1)?, reserved: row.get(first + 2)?, backorder_limit: row.get(first + 3)? })
+    Ok(Level {
+        location: row.get(first)?,
+        on_hand: row.get(first + 1)?,
+        reserved: row.get(first + 2)?,
+        backorder_limit: row.get(first + 3)?,
+    })
 }
 
 pub async fn list_levels(

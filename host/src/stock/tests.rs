@@ -20,7 +20,11 @@ impl Shop {
         db.store
             .write(move |tx| {
                 Box::pin(async move {
-                    tx.execute("INSERT INTO location (tenant, id, name, priority, created_at) VALUES ($1, $2, 'Main', 0, 0)", args![&tenant, &id]).await?;
+                    tx.execute(
+                        "INSERT INTO location (tenant, id, name, priority, created_at) VALUES ($1, $2, 'Main', 0, 0)",
+                        args![&tenant, &id],
+                    )
+                    .await?;
                     Ok::<_, crate::store::Error>(())
                 })
             })

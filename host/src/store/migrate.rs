@@ -27,7 +27,9 @@ const MIGRATIONS: &[Migration] = migrations!["0001_spine", "0002_plugins", "0003
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the database knows the migration `{0}`, which this program does not; hint: it was written by a newer entrepot, use that version or restore a backup")]
+    #[error(
+        "the database knows the migration `{0}`, which this program does not; hint: it was written by a newer entrepot, use that version or restore a backup"
+    )]
     Newer(String),
     #[error("the migration `{0}` was changed after it ran on this database; hint: before the first release, start from an empty database")]
     Changed(&'static str),

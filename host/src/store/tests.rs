@@ -36,12 +36,7 @@ impl TestDb {
     }
 
     pub fn ctx(&self) -> crate::ctx::Ctx {
-        crate::ctx::Ctx {
-            tenant: crate::ctx::Tenant::main(),
-            clock: self.clock.clone(),
-            ids: self.ids.clone(),
-            actor: "test".into(),
-        }
+        crate::ctx::Ctx { tenant: crate::ctx::Tenant::main(), clock: self.clock.clone(), ids: self.ids.clone(), actor: "test".into() }
     }
 }
 

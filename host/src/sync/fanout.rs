@@ -32,7 +32,8 @@ pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &Connec
     let mut request = PageRequest::first(MAX_LIMIT);
     loop {
         let page = listings::list(tx, &ctx.tenant, &filter, &request).await?;
-        let told: Vec<_> = page.items.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
+        let told: Vec<_> =
+            page.items.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
         store::want(tx, ctx, push::STOCK, &told).await?;
         match page.next_cursor {
             Some(cursor) => request.cursor = Some(cursor),
@@ -45,7 +46,13 @@ pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &Connec
 
 /// A new order was placed in the shop `connection`, which has lowered its own quantities: what it was told moves along, so
 /// that it is not told again what it knows, and a sale it has not reported yet is not overwritten.
-pub async fn sold_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, placed_at: i64, units: &BTreeMap<String, i64>) -> Result<(), Error> {
+pub async fn sold_at(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    placed_at: i64,
+    units: &BTreeMap<String, i64>,
+) -> Result<(), Error> {
     let external: Vec<&str> = units.keys().map(String::as_str).collect();
     let listings = listings::find_external(tx, &ctx.tenant, connection, &external).await?;
     for (external_id, sold) in units {

@@ -120,9 +120,7 @@ pub async fn plan(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<Pla
     };
     let (text, digest) = written(&plan.changes)?;
     let (ctx, id, connection) = (ctx.clone(), plan.id.clone(), connection.id.clone());
-    sync.store
-        .write(move |tx| Box::pin(async move { store::put_plan(tx, &ctx, &id, &connection, &digest, &text).await }))
-        .await?;
+    sync.store.write(move |tx| Box::pin(async move { store::put_plan(tx, &ctx, &id, &connection, &digest, &text).await })).await?;
     Ok(plan)
 }
 
@@ -190,7 +188,8 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
     store::want(tx, ctx, STOCK, &due).await?;
     for id in &ids {
         // What the plan was made from is what the channel shows.
-        let shows: Told = Told(levels.get(id).into_iter().flatten().map(|level| (level.location.clone().unwrap_or_default(), level.quantity)).collect());
+        let shows: Told =
+            Told(levels.get(id).into_iter().flatten().map(|level| (level.location.clone().unwrap_or_default(), level.quantity)).collect());
         if !shows.0.is_empty() {
             store::told_is(tx, ctx, id, STOCK, Some(&shows)).await?;
         }

@@ -92,12 +92,7 @@ async fn translate(session: &Session, work: &mut Work, delivery: Recorded) -> Re
         work.endings.push((delivery.id, Ending::Refused("the body is not UTF-8".into())));
         return Ok(());
     };
-    let said = webhooks::Delivery {
-        topic: delivery.topic,
-        headers: delivery.headers,
-        body,
-        received_at: to_rfc3339(delivery.received_at),
-    };
+    let said = webhooks::Delivery { topic: delivery.topic, headers: delivery.headers, body, received_at: to_rfc3339(delivery.received_at) };
     let events = match session.caller.webhooks_translate(session.context(1, ""), said).await {
         Ok(events) => events,
         Err(CallError::Failed(failure)) if !matches!(failure.fault, Fault::Remote | Fault::Network | Fault::Throttled) => {
@@ -182,7 +177,8 @@ async fn resolve_all(sync: &Sync, ctx: &Ctx, connection: &Connection, work: &mut
 /// Stores everything and ends the lane; or returns the orders that must be read first.
 async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, work: &mut Work) -> Result<BTreeSet<String>, Error> {
     let orders = std::mem::take(&mut work.orders);
-    let (carried, read, levels) = (std::mem::take(&mut work.listings), std::mem::take(&mut work.read_listings), std::mem::take(&mut work.levels));
+    let (carried, read, levels) =
+        (std::mem::take(&mut work.listings), std::mem::take(&mut work.read_listings), std::mem::take(&mut work.levels));
     let (refusals, revoked) = (std::mem::take(&mut work.refusals), work.revoked.take());
     let (since_ms, more) = (work.read_since_ms, work.more);
     let endings = work.endings.clone();

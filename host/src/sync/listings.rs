@@ -124,7 +124,13 @@ fn handles(listing: &ChannelListing) -> Vec<String> {
 }
 
 /// A webhook told quantities of one listing, by its id or by one of its handles.
-pub async fn levels_told(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, name: &str, levels: &[(Option<String>, i64)]) -> Result<(), Error> {
+pub async fn levels_told(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &Connection,
+    name: &str,
+    levels: &[(Option<String>, i64)],
+) -> Result<(), Error> {
     let by_handle = identity::find(tx, &ctx.tenant, Kind::ListingHandle, &connection.id, name).await?;
     let id = match by_handle.and_then(|id| ListingId::parse(&id).ok()) {
         Some(id) => Some(id),
@@ -141,7 +147,13 @@ type Levels = Vec<(Option<String>, i64)>;
 
 /// Where the channel shows something else than it was told, it is told again. What was read after the last push is what the
 /// channel shows; what a webhook carried only raises a doubt.
-async fn heal(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, shown: Vec<(ListingId, Levels)>, picture: Picture) -> Result<(), Error> {
+async fn heal(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &Connection,
+    shown: Vec<(ListingId, Levels)>,
+    picture: Picture,
+) -> Result<(), Error> {
     if !connection.may_push() {
         return Ok(());
     }

@@ -98,13 +98,23 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
 }
 
 /// What these listings should show, from stock as it is now.
-pub async fn wanted(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, due: &[Desired]) -> Result<BTreeMap<ListingId, Wanted>, Error> {
+pub async fn wanted(
+    conn: &mut impl Sql,
+    ctx: &Ctx,
+    connection: &Connection,
+    due: &[Desired],
+) -> Result<BTreeMap<ListingId, Wanted>, Error> {
     let ids: Vec<ListingId> = due.iter().map(|desired| desired.listing.clone()).collect();
     let listings = listings::find_many(conn, &ctx.tenant, &ids).await?;
     wanted_of(conn, ctx, connection, listings).await
 }
 
-pub async fn wanted_of(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, listings: Vec<Listing>) -> Result<BTreeMap<ListingId, Wanted>, Error> {
+pub async fn wanted_of(
+    conn: &mut impl Sql,
+    ctx: &Ctx,
+    connection: &Connection,
+    listings: Vec<Listing>,
+) -> Result<BTreeMap<ListingId, Wanted>, Error> {
     let variants: Vec<_> = listings.iter().filter_map(|listing| listing.variant.clone()).collect();
     let known = catalog::find_many(conn, &ctx.tenant, &variants).await?;
     let pooled = stock::availability(conn, &ctx.tenant, &variants).await?;
@@ -304,7 +314,9 @@ fn verdict(change: &Change, outcomes: &BTreeMap<&str, &wire::OutcomeState>, now_
         let next = match outcomes.get(key(change, location).as_str()) {
             Some(wire::OutcomeState::Done(_) | wire::OutcomeState::Unchanged) => continue,
             Some(wire::OutcomeState::Pending(_)) => Verdict::ReadFirst("the channel is still working on it".into(), ITEM_PAUSE_MS),
-            Some(wire::OutcomeState::Rejected(failure)) if failure.fault == Fault::Conflict => Verdict::ReadFirst(failure.message.clone(), CONFLICT_PAUSE_MS),
+            Some(wire::OutcomeState::Rejected(failure)) if failure.fault == Fault::Conflict => {
+                Verdict::ReadFirst(failure.message.clone(), CONFLICT_PAUSE_MS)
+            }
             Some(wire::OutcomeState::Rejected(failure)) => Verdict::Never(failure.message.clone()),
             Some(wire::OutcomeState::Retry(failure)) if failure.sent == Sent::No => {
                 let pause = failure.retry_after_ms.map_or(ITEM_PAUSE_MS, i64::from);
@@ -389,7 +401,8 @@ async fn read_back(
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
                 for change in &changes {
-                    let shown = readings.iter().find(|reading| reading.listing == change.external_id).map(|reading| shown(change, &reading.levels));
+                    let shown =
+                        readings.iter().find(|reading| reading.listing == change.external_id).map(|reading| shown(change, &reading.levels));
                     match shown {
                         Some(shown) if shown == change.value => {
                             store::acknowledge(tx, &ctx, &change.listing, STOCK, change.version, &shown).await?;

@@ -32,14 +32,20 @@ pub async fn add(sync: &Sync, ctx: &Ctx, setup: Setup) -> Result<Connection, Err
     let mut secrets = setup.secrets;
     if let Some(unknown) = secrets.keys().find(|name| !manifest.secrets.iter().any(|slot| slot.name == **name)) {
         let known: Vec<&str> = manifest.secrets.iter().map(|slot| slot.name.as_str()).collect();
-        return Err(Error::refused(format!("`{unknown}` is not a secret of {}", manifest.title), format!("its secrets are {}", known.join(", "))));
+        return Err(Error::refused(
+            format!("`{unknown}` is not a secret of {}", manifest.title),
+            format!("its secrets are {}", known.join(", ")),
+        ));
     }
     for slot in &manifest.secrets {
         if slot.generate && !secrets.contains_key(&slot.name) {
             secrets.insert(slot.name.clone(), made_secret(ctx));
         }
         if !slot.generate && !slot.optional && !secrets.contains_key(&slot.name) {
-            return Err(Error::refused(format!("the secret `{}` ({}) is missing", slot.name, slot.title), "give it with --secret NAME=VALUE or --secret NAME=@FILE"));
+            return Err(Error::refused(
+                format!("the secret `{}` ({}) is missing", slot.name, slot.title),
+                "give it with --secret NAME=VALUE or --secret NAME=@FILE",
+            ));
         }
     }
     let (sync2, ctx) = (sync.clone(), ctx.clone());

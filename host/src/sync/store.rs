@@ -207,7 +207,14 @@ pub async fn open_effect(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection
     }))
 }
 
-pub async fn put_effect(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, field: &str, effect: &Effect, request_hash: &str) -> Result<()> {
+pub async fn put_effect(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    field: &str,
+    effect: &Effect,
+    request_hash: &str,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO effect (tenant, id, connection, field, idempotency_key, request, request_hash, state, attempts, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', 0, $8)",
@@ -230,11 +237,8 @@ pub async fn mark_in_effect(tx: &mut WriteTx, ctx: &Ctx, listings: &[ListingId],
 
 /// Counted before the call, so that a crash in between leaves its trace.
 pub async fn count_attempt(tx: &mut WriteTx, ctx: &Ctx, effect: &EffectId) -> Result<()> {
-    tx.execute(
-        "UPDATE effect SET attempts = attempts + 1, state = 'unknown' WHERE tenant = $1 AND id = $2",
-        args![&ctx.tenant, effect],
-    )
-    .await?;
+    tx.execute("UPDATE effect SET attempts = attempts + 1, state = 'unknown' WHERE tenant = $1 AND id = $2", args![&ctx.tenant, effect])
+        .await?;
     Ok(())
 }
 
@@ -268,11 +272,8 @@ pub async fn put_cursor(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, 
 }
 
 pub async fn drop_cursor(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, stream: &str) -> Result<()> {
-    tx.execute(
-        "DELETE FROM stream_cursor WHERE tenant = $1 AND connection = $2 AND stream = $3",
-        args![&ctx.tenant, connection, stream],
-    )
-    .await?;
+    tx.execute("DELETE FROM stream_cursor WHERE tenant = $1 AND connection = $2 AND stream = $3", args![&ctx.tenant, connection, stream])
+        .await?;
     Ok(())
 }
 
@@ -314,13 +315,7 @@ pub async fn refusals(conn: &mut impl Sql, tenant: &Tenant, limit: u32) -> Resul
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Refused {
-                connection: row.get(0)?,
-                kind: row.get(1)?,
-                external_id: row.get(2)?,
-                reason: row.get(3)?,
-                seen_at: row.get(4)?,
-            })
+            Ok(Refused { connection: row.get(0)?, kind: row.get(1)?, external_id: row.get(2)?, reason: row.get(3)?, seen_at: row.get(4)? })
         })
         .collect()
 }

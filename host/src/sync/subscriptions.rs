@@ -34,7 +34,8 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     }
     let session = sync.connectors.session(sync, ctx, &connection).await?;
     let Some(webhooks) = &session.manifest().webhooks else { return Ok(()) };
-    let ensured = session.caller.webhooks_ensure(session.context(1, ""), callback_url(public_url, &connection), webhooks.topics.clone()).await;
+    let ensured =
+        session.caller.webhooks_ensure(session.context(1, ""), callback_url(public_url, &connection), webhooks.topics.clone()).await;
     match ensured {
         Ok(subscriptions) => {
             let active = subscriptions.iter().filter(|subscription| subscription.active).count();

@@ -142,14 +142,7 @@ async fn look_up(session: &Session, order: &str, shipment: &Shipment) -> Result<
     Ok(theirs.iter().find(same).map(|found| found.external_id.clone()))
 }
 
-async fn tell(
-    sync: &Sync,
-    ctx: &Ctx,
-    connection: &Connection,
-    session: &Session,
-    shipment: &Shipment,
-    order: &str,
-) -> Result<Told, Error> {
+async fn tell(sync: &Sync, ctx: &Ctx, connection: &Connection, session: &Session, shipment: &Shipment, order: &str) -> Result<Told, Error> {
     let mut conn = sync.store.read().await?;
     let view = orders::find(&mut conn, &ctx.tenant, &shipment.order).await?;
     drop(conn);

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use entrepot::plugins::trial::{Delivery, Tried};
-use entrepot::plugins::wire::{Fault, stock_out, commerce};
+use entrepot::plugins::wire::{Fault, commerce, stock_out};
 use entrepot::plugins::{CallError, Caller, Limits, match_outcomes};
 
 use crate::rig::{Counting, caller, caller_with, context};
@@ -115,7 +115,14 @@ impl entrepot::plugins::services::Outbound for Silent {
         Box::pin(std::future::pending())
     }
 
-    fn observed<'a>(&'a self, _: &'a entrepot::plugins::CallScope, _: String, _: u32, _: u32, _: u32) -> futures::future::BoxFuture<'a, ()> {
+    fn observed<'a>(
+        &'a self,
+        _: &'a entrepot::plugins::CallScope,
+        _: String,
+        _: u32,
+        _: u32,
+        _: u32,
+    ) -> futures::future::BoxFuture<'a, ()> {
         Box::pin(async {})
     }
 }
@@ -238,7 +245,12 @@ async fn a_push_that_answers_twice_or_not_at_all_leaves_those_keys_unknown() {
 }
 
 fn delivery(topic: &str, body: &str) -> Delivery {
-    Delivery { topic: topic.into(), headers: vec![("x-topic".into(), topic.into())], body: body.into(), received_at: "2026-11-21T10:00:00Z".into() }
+    Delivery {
+        topic: topic.into(),
+        headers: vec![("x-topic".into(), topic.into())],
+        body: body.into(),
+        received_at: "2026-11-21T10:00:00Z".into(),
+    }
 }
 
 #[tokio::test]
@@ -259,10 +271,9 @@ async fn a_trial_prints_by_the_schema_kept_beside_the_contract() {
     let caller = caller(quick()).await;
     let schema = std::fs::read(crate::rig::workspace().join("wit/v1/translate.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&serde_json::from_slice(&schema).unwrap()).unwrap();
-    for (topic, body, expected) in [
-        ("gone", "17", serde_json::json!([{"order-removed": "17"}])),
-        ("other", "", serde_json::json!([{"ignored": "topic `other`"}])),
-    ] {
+    for (topic, body, expected) in
+        [("gone", "17", serde_json::json!([{"order-removed": "17"}])), ("other", "", serde_json::json!([{"ignored": "topic `other`"}]))]
+    {
         let Tried::Mapped(events) = caller.try_translate("{}", &delivery(topic, body)).await else { panic!("{topic}") };
         assert_eq!(events, expected);
         assert!(schema.is_valid(&events), "{events}");

@@ -36,7 +36,11 @@ fn a_packed_connector_says_what_it_is_without_running() {
     assert_eq!((inspected.manifest.name.as_str(), inspected.requires.to_string().as_str()), ("hello", "1.0.0"));
     assert_eq!(inspected.exports, ["entrepot:channel/connection@1.0.0", "entrepot:channel/webhooks@1.0.0"]);
     // Only what it calls: it has no use for state, blobs or the vault.
-    assert!(inspected.imports.iter().all(|name| name.starts_with("entrepot:types/") || name == "entrepot:host/http@1.0.0"), "{:?}", inspected.imports);
+    assert!(
+        inspected.imports.iter().all(|name| name.starts_with("entrepot:types/") || name == "entrepot:host/http@1.0.0"),
+        "{:?}",
+        inspected.imports
+    );
 }
 
 #[test]

@@ -23,16 +23,19 @@ fn ctx(clock: &Clock) -> Ctx {
     Ctx { tenant: Tenant::main(), clock: clock.clone(), ids: Ids::new(clock.clone(), Entropy::seeded(5)), actor: "test".into() }
 }
 
-async fn install(store: &Store, ctx: &Ctx, registry: &Registry, wasm: Vec<u8>, grant: impl FnOnce(&mut Grant)) -> entrepot::plugins::Plugin {
+async fn install(
+    store: &Store,
+    ctx: &Ctx,
+    registry: &Registry,
+    wasm: Vec<u8>,
+    grant: impl FnOnce(&mut Grant),
+) -> entrepot::plugins::Plugin {
     let prepared = registry.prepare(wasm).await.unwrap();
     let mut allowed = Grant::all(&prepared.inspected.manifest);
     grant(&mut allowed);
     let (prepared, allowed_copy, ctx_copy) = (std::sync::Arc::new(prepared), allowed.clone(), ctx.clone());
     let inside = prepared.clone();
-    store
-        .write(move |tx| Box::pin(async move { Registry::install(tx, &ctx_copy, &inside, &allowed_copy).await }))
-        .await
-        .unwrap();
+    store.write(move |tx| Box::pin(async move { Registry::install(tx, &ctx_copy, &inside, &allowed_copy).await })).await.unwrap();
     registry.enable(&ctx.tenant, &prepared, allowed)
 }
 
@@ -54,7 +57,10 @@ async fn an_installed_connector_is_there_again_after_a_restart() {
         let fresh = registry();
         let mut conn = store.read().await.unwrap();
         let loaded = fresh.load_all(&mut conn, &ctx.tenant).await.unwrap();
-        assert_eq!(loaded.iter().map(|(name, result)| (name.as_str(), result.is_ok())).collect::<Vec<_>>(), [("hello", true), ("hostile", true)]);
+        assert_eq!(
+            loaded.iter().map(|(name, result)| (name.as_str(), result.is_ok())).collect::<Vec<_>>(),
+            [("hello", true), ("hostile", true)]
+        );
         let caller = fresh.get(&ctx.tenant, "hostile").unwrap().caller(Nothing::services(clock.clone()), ctx.tenant.clone(), None, false);
         assert_eq!(caller.check(context()).await.unwrap().name, "hostile");
         assert!(fresh.find(&Tenant::named("other"), "hostile").is_none(), "another merchant's hub has its own");

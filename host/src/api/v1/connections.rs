@@ -70,7 +70,8 @@ struct New {
 }
 
 async fn add_one(State(app): State<App>, Admin(ctx): Admin, Body(new): Body<New>) -> Answer {
-    let not_time = |text: &String| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2026-01-31T00:00:00Z")).about("since_at");
+    let not_time =
+        |text: &String| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2026-01-31T00:00:00Z")).about("since_at");
     let since_at = new.since_at.as_ref().map(|text| from_rfc3339(text).ok_or_else(|| not_time(text))).transpose()?;
     let grants = new.origins.iter().map(|text| Origin::parse(text)).collect::<Result<_, _>>()?;
     let secrets = new.secrets.iter().map(|(name, value)| (name.clone(), Secret::from_text(value))).collect();
@@ -85,7 +86,8 @@ async fn show(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<Stri
     let links = listings::count_links(&mut conn, &ctx.tenant, &connection.id).await?;
     let mut answer = view(&connection);
     answer["secrets"] = json!(app.vault.names(&mut conn, &ctx.tenant, connection.id.as_str()).await?);
-    answer["listings"] = links.into_iter().map(|(link, count)| (link.as_str().to_owned(), json!(count))).collect::<serde_json::Map<_, _>>().into();
+    answer["listings"] =
+        links.into_iter().map(|(link, count)| (link.as_str().to_owned(), json!(count))).collect::<serde_json::Map<_, _>>().into();
     answer["open_work"] = serde_json::to_value(connections::open_work(&mut conn, &ctx.tenant, &connection.id).await?)?;
     answer["webhook_url"] = json!(app.sync.public_url.as_deref().map(|base| subscriptions::callback_url(base, &connection)));
     told(answer)
@@ -169,12 +171,16 @@ struct Named {
 
 async fn grant(State(app): State<App>, Admin(ctx): Admin, Path(name): Path<String>, Body(named): Body<Named>) -> Answer {
     let (id, origin) = (find(&app, &ctx, &name).await?.id, Origin::parse(&named.origin)?);
-    told(view(&app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(connections::grant(tx, &ctx, &id, &origin).await?) })).await?))
+    told(view(
+        &app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(connections::grant(tx, &ctx, &id, &origin).await?) })).await?,
+    ))
 }
 
 async fn revoke(State(app): State<App>, Admin(ctx): Admin, Path(name): Path<String>, Query(named): Query<Named>) -> Answer {
     let (id, origin) = (find(&app, &ctx, &name).await?.id, Origin::parse(&named.origin)?);
-    told(view(&app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(connections::revoke(tx, &ctx, &id, &origin).await?) })).await?))
+    told(view(
+        &app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(connections::revoke(tx, &ctx, &id, &origin).await?) })).await?,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -183,7 +189,12 @@ struct Hidden {
     value: String,
 }
 
-async fn put_secret(State(app): State<App>, Admin(ctx): Admin, Path((name, secret)): Path<(String, String)>, Body(hidden): Body<Hidden>) -> Answer {
+async fn put_secret(
+    State(app): State<App>,
+    Admin(ctx): Admin,
+    Path((name, secret)): Path<(String, String)>,
+    Body(hidden): Body<Hidden>,
+) -> Answer {
     let connection = find(&app, &ctx, &name).await?;
     let plugin = app.sync.connectors.registry.get(&ctx.tenant, &connection.plugin)?;
     if !plugin.manifest().secrets.iter().any(|slot| slot.name == secret) {
@@ -194,7 +205,9 @@ async fn put_secret(State(app): State<App>, Admin(ctx): Admin, Path((name, secre
     let (vault, stored) = (app.vault.clone(), secret.clone());
     app.store
         .write(move |tx| {
-            Box::pin(async move { Ok::<_, Error>(vault.put(tx, &ctx, connection.id.as_str(), &stored, &Secret::from_text(&hidden.value)).await?) })
+            Box::pin(async move {
+                Ok::<_, Error>(vault.put(tx, &ctx, connection.id.as_str(), &stored, &Secret::from_text(&hidden.value)).await?)
+            })
         })
         .await?;
     told(json!({ "name": secret, "stored": true }))
@@ -218,10 +231,16 @@ fn yes() -> bool {
     true
 }
 
-async fn set_schedule(State(app): State<App>, Writer(ctx): Writer, Path((name, run)): Path<(String, String)>, Body(when): Body<When>) -> Answer {
+async fn set_schedule(
+    State(app): State<App>,
+    Writer(ctx): Writer,
+    Path((name, run)): Path<(String, String)>,
+    Body(when): Body<When>,
+) -> Answer {
     let id = find(&app, &ctx, &name).await?.id;
     let known = || Run::ALL.iter().map(|run| run.as_str()).collect::<Vec<_>>().join(", ");
-    let parsed = Run::parse(&run).ok_or_else(|| Error::new(Code::NotFound, format!("`{run}` is nothing that runs by a schedule; hint: {}", known())).about("run"))?;
+    let parsed = Run::parse(&run)
+        .ok_or_else(|| Error::new(Code::NotFound, format!("`{run}` is nothing that runs by a schedule; hint: {}", known())).about("run"))?;
     let answer = json!({ "run": run, "cron": when.cron, "enabled": when.enabled });
     app.store
         .write(move |tx| Box::pin(async move { Ok::<_, Error>(schedule::set(tx, &ctx, &id, parsed, &when.cron, when.enabled).await?) }))

@@ -15,9 +15,11 @@ use crate::inbox;
 use crate::page::{Cursor, Page, PageRequest};
 
 pub fn add(routes: Routes) -> Routes {
-    routes
-        .get("/deliveries", "Received deliveries, newest first", list)
-        .post("/deliveries/{delivery}/replay", "Translate a delivery again", replay)
+    routes.get("/deliveries", "Received deliveries, newest first", list).post(
+        "/deliveries/{delivery}/replay",
+        "Translate a delivery again",
+        replay,
+    )
 }
 
 #[derive(Deserialize)]
@@ -33,7 +35,9 @@ async fn list(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Query<
     let request = PageRequest { cursor: wanted.cursor, limit: wanted.limit };
     let before = request.after("deliveries", 1)?.map(|keys| DeliveryId::parse(&keys[0])).transpose()?;
     if let Some(state) = wanted.state.as_deref().filter(|state| !["new", "done", "ignored", "refused"].contains(state)) {
-        return Err(Error::new(Code::Invalid, format!("`{state}` is no state of a delivery; hint: new, done, ignored or refused")).about("state"));
+        return Err(
+            Error::new(Code::Invalid, format!("`{state}` is no state of a delivery; hint: new, done, ignored or refused")).about("state")
+        );
     }
     let mut conn = app.store.read().await?;
     let connection = match &wanted.connection {

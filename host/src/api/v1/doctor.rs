@@ -29,14 +29,24 @@ async fn doctor(State(app): State<App>, Reader(ctx): Reader) -> Answer {
     }
     for connection in connections::list(&mut conn, &ctx.tenant, &PageRequest::first(500)).await?.items {
         let well = matches!(connection.health, Health::Healthy | Health::Unknown);
-        let about = format!("{}, {}{}", connection.state, connection.health, connection.health_reason.map_or(String::new(), |why| format!(": {why}")));
+        let about = format!(
+            "{}, {}{}",
+            connection.state,
+            connection.health,
+            connection.health_reason.map_or(String::new(), |why| format!(": {why}"))
+        );
         checks.push(check(&format!("connection {}", connection.name), well, about, "`entrepot connection check NAME` tries it"));
     }
     let stuck = lanes::list(&mut conn, &ctx, Filter::Quarantined, None, 100).await?.len();
     checks.push(check("lanes", stuck == 0, format!("{stuck} stand still"), "`entrepot sync dead` lists them"));
     let refused = sync::refusals(&mut conn, &ctx.tenant, 100).await?.len();
     checks.push(check("records", refused == 0, format!("{refused} refused"), "`entrepot sync status` says why"));
-    checks.push(check("webhooks", true, app.sync.public_url.clone().unwrap_or_else(|| "no public address: channels are polled".into()), ""));
+    checks.push(check(
+        "webhooks",
+        true,
+        app.sync.public_url.clone().unwrap_or_else(|| "no public address: channels are polled".into()),
+        "",
+    ));
     let well = checks.iter().all(|check| check["ok"] == true);
     told(json!({ "ok": well, "checks": checks }))
 }

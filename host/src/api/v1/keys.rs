@@ -36,7 +36,8 @@ struct New {
 }
 
 async fn create(State(app): State<App>, Admin(ctx): Admin, Body(new): Body<New>) -> Answer {
-    let not_time = |text: &String| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2027-01-31T00:00:00Z")).about("expires_at");
+    let not_time =
+        |text: &String| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2027-01-31T00:00:00Z")).about("expires_at");
     let expires_at = new.expires_at.as_ref().map(|text| from_rfc3339(text).ok_or_else(|| not_time(text))).transpose()?;
     let (key, secret) = app
         .store

@@ -55,14 +55,18 @@ async fn map(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<Strin
     drop(conn);
     let answer = json!({ "external_id": wanted.external_id, "location": location.id });
     app.store
-        .write(move |tx| Box::pin(async move { Ok::<_, Error>(locations::map(tx, &ctx, &connection.id, &wanted.external_id, &location.id).await?) }))
+        .write(move |tx| {
+            Box::pin(async move { Ok::<_, Error>(locations::map(tx, &ctx, &connection.id, &wanted.external_id, &location.id).await?) })
+        })
         .await?;
     told(answer)
 }
 
 async fn unmap(State(app): State<App>, Writer(ctx): Writer, Path((name, external)): Path<(String, String)>) -> Answer {
     let connection = connections::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?;
-    let removed =
-        app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(locations::unmap(tx, &ctx, &connection.id, &external).await?) })).await?;
+    let removed = app
+        .store
+        .write(move |tx| Box::pin(async move { Ok::<_, Error>(locations::unmap(tx, &ctx, &connection.id, &external).await?) }))
+        .await?;
     told(json!({ "removed": removed }))
 }

@@ -66,13 +66,15 @@ struct How {
 
 async fn install(State(app): State<App>, Admin(ctx): Admin, Query(how): Query<How>, Raw(file): Raw) -> Answer {
     let wanted = how.grant.ok_or_else(|| {
-        Error::new(Code::Invalid, "nothing was granted; hint: look at POST /api/v1/plugins/inspect, then give `grant`: JSON, or `all`").about("grant")
+        Error::new(Code::Invalid, "nothing was granted; hint: look at POST /api/v1/plugins/inspect, then give `grant`: JSON, or `all`")
+            .about("grant")
     })?;
     let registry = &app.sync.connectors.registry;
     let prepared = registry.prepare(file.to_vec()).await?;
     let granted: Grant = match wanted.as_str() {
         "all" => Grant::all(&prepared.inspected.manifest),
-        text => serde_json::from_str(text).map_err(|error| Error::new(Code::Invalid, format!("the grant cannot be read: {error}")).about("grant"))?,
+        text => serde_json::from_str(text)
+            .map_err(|error| Error::new(Code::Invalid, format!("the grant cannot be read: {error}")).about("grant"))?,
     };
     let (by, grant) = (ctx.clone(), granted.clone());
     let (installed, prepared) = app
@@ -99,7 +101,8 @@ async fn packed(State(app): State<App>, Admin(ctx): Admin, Path(name): Path<Stri
 
 async fn remove(State(app): State<App>, Admin(ctx): Admin, Path(name): Path<String>) -> Answer {
     let users = connections::list(&mut app.store.read().await?, &ctx.tenant, &PageRequest::first(crate::page::MAX_LIMIT)).await?;
-    let users: Vec<String> = users.items.into_iter().filter(|connection| connection.plugin == name).map(|connection| connection.name).collect();
+    let users: Vec<String> =
+        users.items.into_iter().filter(|connection| connection.plugin == name).map(|connection| connection.name).collect();
     if !users.is_empty() {
         return Err(Error::new(Code::Conflict, format!("connections use `{name}`: {}; hint: remove them first", users.join(", "))));
     }

@@ -58,7 +58,11 @@ async fn product(State(app): State<App>, Reader(ctx): Reader, Path(id): Path<Str
 
 async fn rename(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(new): Body<Titled>) -> Answer {
     let id = ProductId::parse(&id)?;
-    told(app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(catalog::rename_product(tx, &ctx, &id, &new.title).await?) })).await?)
+    told(
+        app.store
+            .write(move |tx| Box::pin(async move { Ok::<_, Error>(catalog::rename_product(tx, &ctx, &id, &new.title).await?) }))
+            .await?,
+    )
 }
 
 async fn create_variant(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(facts): Body<Facts>) -> Answer {

@@ -32,7 +32,8 @@ pub fn add(routes: Routes) -> Routes {
 }
 
 async fn list(State(app): State<App>, Reader(ctx): Reader, Query(request): Query<PageRequest>) -> Answer {
-    let after = request.after("levels", 2)?.map(|keys| Ok::<_, Error>((VariantId::parse(&keys[0])?, LocationId::parse(&keys[1])?))).transpose()?;
+    let after =
+        request.after("levels", 2)?.map(|keys| Ok::<_, Error>((VariantId::parse(&keys[0])?, LocationId::parse(&keys[1])?))).transpose()?;
     let mut conn = app.store.read().await?;
     let rows = stock::list_levels(&mut conn, &ctx.tenant, after, request.limit() + 1).await?;
     let cut = Page::cut(rows, request.limit(), |(variant, level)| Cursor::new("levels", &[variant.as_str(), level.location.as_str()]));
@@ -123,11 +124,16 @@ async fn opening(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<S
 async fn opening_file(State(app): State<App>, Writer(ctx): Writer, Raw(file): Raw) -> Answer {
     let mut sheet = Sheet::open(std::io::Cursor::new(file))?;
     let at = |name: &str| sheet.columns().iter().position(|column| column == name);
-    let missing = |name: &str| Error::new(Code::Invalid, format!("the column `{name}` is missing in the first line; hint: sku,units or sku,units,location")).about(name.to_owned());
+    let missing = |name: &str| {
+        Error::new(Code::Invalid, format!("the column `{name}` is missing in the first line; hint: sku,units or sku,units,location"))
+            .about(name.to_owned())
+    };
     let (sku, units) = (at("sku").ok_or_else(|| missing("sku"))?, at("units").ok_or_else(|| missing("units"))?);
     let location = at("location");
     if let Some(unknown) = sheet.columns().iter().find(|column| !["sku", "units", "location"].contains(&column.as_str())) {
-        return Err(Error::new(Code::Invalid, format!("there is no column `{unknown}`; known are sku, units, location")).about(unknown.clone()));
+        return Err(
+            Error::new(Code::Invalid, format!("there is no column `{unknown}`; known are sku, units, location")).about(unknown.clone())
+        );
     }
     let places: BTreeMap<String, LocationId> = {
         let known = locations::list(&mut app.store.read().await?, &ctx.tenant).await?;
@@ -163,13 +169,16 @@ async fn count_row(
     places: &BTreeMap<String, LocationId>,
     reference: &str,
 ) -> Result<(), Error> {
-    let whole = units.parse::<i64>().map_err(|_| Error::new(Code::Invalid, format!("`{units}` is not a number of units; hint: write a whole number")))?;
+    let whole = units
+        .parse::<i64>()
+        .map_err(|_| Error::new(Code::Invalid, format!("`{units}` is not a number of units; hint: write a whole number")))?;
     let location = match place {
         Some(name) => Some(places.get(name).cloned().ok_or_else(|| locations::Error::Unknown { what: name.into() })?),
         None => None,
     };
     let variant = catalog::resolve(&mut app.store.read().await?, &ctx.tenant, sku).await?.id;
-    golive::stock_set(&app.store, ctx, StockChange { variant, location, kind: StockChangeKind::Count(whole), reference: reference.into() }).await?;
+    golive::stock_set(&app.store, ctx, StockChange { variant, location, kind: StockChangeKind::Count(whole), reference: reference.into() })
+        .await?;
     Ok(())
 }
 

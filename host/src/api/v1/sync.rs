@@ -74,7 +74,10 @@ struct Named {
 }
 
 async fn release(State(app): State<App>, Writer(ctx): Writer, Body(named): Body<Named>) -> Answer {
-    let absent = || Error::new(Code::NotFound, format!("there is no lane `{}`; hint: `entrepot sync dead` lists those that stand still", named.lane)).about("lane");
+    let absent = || {
+        Error::new(Code::NotFound, format!("there is no lane `{}`; hint: `entrepot sync dead` lists those that stand still", named.lane))
+            .about("lane")
+    };
     let key = LaneKey::parse(&named.lane).ok_or_else(absent)?;
     match app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::release(tx, &ctx, &key).await?) })).await? {
         true => told(json!({ "lane": named.lane, "released": true })),

@@ -42,9 +42,14 @@ async fn shop() -> Shop {
 
 fn logged_in(shop: &Shop, secret: &str) -> (Scope, Request) {
     let mut scope = local(&shop.server.origin);
-    scope.secrets = HashMap::from([("id".to_owned(), Secret::from_text("the-client-id")), ("secret".to_owned(), Secret::from_text(secret))]);
+    scope.secrets =
+        HashMap::from([("id".to_owned(), Secret::from_text("the-client-id")), ("secret".to_owned(), Secret::from_text(secret))]);
     let spec = json!({"name": "api", "kind": "client-credentials", "token-url": "{origin}/token", "client-id": "id", "client-secret": "secret", "header": "x-shopify-access-token", "prefix": ""});
-    scope.credentials = vec![ScopedCredential { credential: serde_json::from_value(spec).unwrap(), hosts: vec![], token_url: Some(format!("{}/token", shop.server.origin)) }];
+    scope.credentials = vec![ScopedCredential {
+        credential: serde_json::from_value(spec).unwrap(),
+        hosts: vec![],
+        token_url: Some(format!("{}/token", shop.server.origin)),
+    }];
     let request = Request { credentials: vec!["api".into()], ..post(&format!("{}/graphql", shop.server.origin), "{}") };
     (scope, request)
 }

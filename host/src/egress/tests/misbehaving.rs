@@ -125,7 +125,14 @@ async fn a_flood_of_headers_is_refused() {
 #[tokio::test]
 async fn what_is_no_http_is_a_network_error() {
     let rig = rig();
-    for noise in ["", "\0\0\0\0", "SSH-2.0-x\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab"] {
+    for noise in [
+        "",
+        "\0\0\0\0",
+        "SSH-2.0-x\r\n",
+        "HTTP/1.1 abc\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+    ] {
         let server = Server::scripted(vec![noise.as_bytes().to_vec()]).await;
         let outcome = rig.send(&local(&server.origin), get(&format!("{}/", server.origin))).await;
         assert!(matches!(outcome, Err(Error::Network { .. })), "{noise:?}: {outcome:?}");

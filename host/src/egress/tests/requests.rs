@@ -8,7 +8,8 @@ const SECRET: &str = "cs_0123456789abcdef";
 
 fn with_credential(origin: &str, spec: serde_json::Value) -> Scope {
     let mut scope = local(origin);
-    scope.secrets = HashMap::from([("key".to_owned(), Secret::from_text("ck_0123456789abcdef")), ("secret".to_owned(), Secret::from_text(SECRET))]);
+    scope.secrets =
+        HashMap::from([("key".to_owned(), Secret::from_text("ck_0123456789abcdef")), ("secret".to_owned(), Secret::from_text(SECRET))]);
     scope.credentials = vec![ScopedCredential { credential: serde_json::from_value(spec).unwrap(), hosts: vec![], token_url: None }];
     scope
 }
@@ -32,7 +33,11 @@ async fn a_named_credential_leaves_with_the_request_and_is_seen_by_nobody_else()
     }
     let rig = rig();
     let echo = format!("{{\"you_sent\": \"{SECRET}\", \"id\": 1}}");
-    let server = Server::scripted(vec![ok(&format!("set-cookie: a=b\r\nauthorization: Basic x\r\nx-echo: {SECRET}\r\nx-kept: yes\r\n"), echo.as_bytes())]).await;
+    let server = Server::scripted(vec![ok(
+        &format!("set-cookie: a=b\r\nauthorization: Basic x\r\nx-echo: {SECRET}\r\nx-kept: yes\r\n"),
+        echo.as_bytes(),
+    )])
+    .await;
     let tape = Arc::new(Tape(Mutex::default()));
     let mut scope = with_credential(&server.origin, basic());
     scope.recorder = Some(tape.clone());
@@ -43,7 +48,10 @@ async fn a_named_credential_leaves_with_the_request_and_is_seen_by_nobody_else()
     assert!(heard.contains(&format!("authorization: Basic {pair}")), "{heard}");
     assert!(heard.contains("accept-encoding: gzip, deflate") && heard.contains("user-agent: entrepot/"), "{heard}");
     assert_eq!(String::from_utf8(answer.body.clone()).unwrap(), "{\"you_sent\": \"[removed]\", \"id\": 1}");
-    assert_eq!((answer.header("set-cookie"), answer.header("authorization"), answer.header("x-echo"), answer.header("x-kept")), (None, None, Some("[removed]"), Some("yes")));
+    assert_eq!(
+        (answer.header("set-cookie"), answer.header("authorization"), answer.header("x-echo"), answer.header("x-kept")),
+        (None, None, Some("[removed]"), Some("yes"))
+    );
     let tape = tape.0.lock().unwrap().join("\n");
     assert!(tape.contains("page=1") && !tape.contains(SECRET) && !tape.contains(&pair), "{tape}");
 }
@@ -58,7 +66,13 @@ async fn a_secret_in_the_guests_own_request_stops_it() {
         Request { url: format!("{}/?k={SECRET}", server.origin), ..base.clone() },
         Request { headers: vec![("x-key".into(), format!("k {SECRET}"))], ..base.clone() },
         post(&base.url, &format!("{{\"a\": \"{SECRET}\"}}")),
-        Request { headers: vec![("x-key".into(), { use base64::Engine as _; base64::engine::general_purpose::STANDARD.encode(format!("x:{SECRET}")) })], ..base.clone() },
+        Request {
+            headers: vec![("x-key".into(), {
+                use base64::Engine as _;
+                base64::engine::general_purpose::STANDARD.encode(format!("x:{SECRET}"))
+            })],
+            ..base.clone()
+        },
     ];
     for request in carried {
         let outcome = rig.send(&scope, request).await;
@@ -72,7 +86,20 @@ async fn headers_that_belong_to_the_hub_are_refused() {
     let rig = rig();
     let server = Server::scripted(vec![ok("", b"")]).await;
     let scope = with_credential(&server.origin, basic());
-    for name in ["Host", "content-length", "Transfer-Encoding", "connection", "Upgrade", "proxy-authorization", "TE", "expect", "accept-encoding", "bad name", "x\r\ny", ""] {
+    for name in [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "connection",
+        "Upgrade",
+        "proxy-authorization",
+        "TE",
+        "expect",
+        "accept-encoding",
+        "bad name",
+        "x\r\ny",
+        "",
+    ] {
         let request = Request { headers: vec![(name.into(), "v".into())], ..get(&format!("{}/", server.origin)) };
         assert!(matches!(rig.send(&scope, request).await, Err(Error::Denied(_))), "{name}");
     }

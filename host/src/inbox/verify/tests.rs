@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
-use http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
 use super::*;
@@ -17,7 +17,12 @@ fn scheme(value: Value) -> Scheme {
 
 fn woocommerce() -> (Scheme, &'static str) {
     let header = "x-wc-webhook-signature";
-    (scheme(json!({"scheme": "hmac", "algorithm": "sha256", "header": header, "encoding": "base64", "prefix": "", "signed": "body", "secret": "s"})), header)
+    (
+        scheme(
+            json!({"scheme": "hmac", "algorithm": "sha256", "header": header, "encoding": "base64", "prefix": "", "signed": "body", "secret": "s"}),
+        ),
+        header,
+    )
 }
 
 fn shopify() -> (Scheme, &'static str) {
@@ -27,8 +32,10 @@ fn shopify() -> (Scheme, &'static str) {
 
 /// Signed time and id, hex with a prefix: what a channel of another family would declare.
 fn dated() -> Scheme {
-    scheme(json!({"scheme": "hmac", "algorithm": "sha512", "header": "x-sign", "encoding": "hex", "prefix": "v2=", "signed": "id.timestamp.body",
-        "id": "x-id", "timestamp": {"header": "x-time", "tolerance-s": 300}, "secret": "s"}))
+    scheme(
+        json!({"scheme": "hmac", "algorithm": "sha512", "header": "x-sign", "encoding": "hex", "prefix": "v2=", "signed": "id.timestamp.body",
+        "id": "x-id", "timestamp": {"header": "x-time", "tolerance-s": 300}, "secret": "s"}),
+    )
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -142,7 +149,16 @@ fn a_signed_time_is_read_strictly_and_must_be_near() {
     for stale in [now - 301, now + 301, 0, i64::MAX] {
         assert_eq!(dated_run(&stale.to_string(), &stale.to_string()), Err(Refused::Stale), "{stale}");
     }
-    for text in [i64::MIN.to_string(), format!("+{now}"), "1e9".into(), format!("{now}.0"), format!(" {now}"), format!("-{now}"), "99999999999999999999".into(), "١٢٣".into()] {
+    for text in [
+        i64::MIN.to_string(),
+        format!("+{now}"),
+        "1e9".into(),
+        format!("{now}.0"),
+        format!(" {now}"),
+        format!("-{now}"),
+        "99999999999999999999".into(),
+        "١٢٣".into(),
+    ] {
         assert!(matches!(dated_run(&text, &text), Err(Refused::Malformed)), "{text}");
     }
     // The window does not help who did not sign this time.
@@ -214,14 +230,21 @@ fn a_contradictory_or_unknown_scheme_is_refused_with_a_reason() {
     assert!(serde_json::from_value::<Scheme>(typo).unwrap_err().to_string().contains("toleranse"));
     let bad_header = json!({"scheme": "hmac", "algorithm": "sha256", "header": "x y", "encoding": "base64", "secret": "s"});
     assert!(serde_json::from_value::<Scheme>(bad_header).unwrap_err().to_string().contains("`x y`"));
-    let no_time: Scheme =
-        serde_json::from_value(json!({"scheme": "hmac", "algorithm": "sha256", "header": "x", "encoding": "base64", "secret": "s", "signed": "timestamp.body"})).unwrap();
+    let no_time: Scheme = serde_json::from_value(
+        json!({"scheme": "hmac", "algorithm": "sha256", "header": "x", "encoding": "base64", "secret": "s", "signed": "timestamp.body"}),
+    )
+    .unwrap();
     assert!(no_time.check().unwrap_err().contains("timestamp"));
 }
 
 #[test]
 fn a_scheme_survives_being_written_and_read() {
-    for scheme in [woocommerce().0, dated(), scheme(json!({"scheme": "standard-webhooks", "secret": "s", "tolerance-s": 60})), scheme(json!({"scheme": "plugin"}))] {
+    for scheme in [
+        woocommerce().0,
+        dated(),
+        scheme(json!({"scheme": "standard-webhooks", "secret": "s", "tolerance-s": 60})),
+        scheme(json!({"scheme": "plugin"})),
+    ] {
         let text = serde_json::to_string(&scheme).unwrap();
         assert_eq!(serde_json::from_str::<Scheme>(&text).unwrap(), scheme, "{text}");
     }
@@ -256,9 +279,8 @@ fn the_reference_vectors_of_webhooks_are_accepted() {
         map.insert("webhook-id", text("webhook_id").parse().unwrap());
         map.insert("webhook-timestamp", at_s.to_string().parse().unwrap());
         let secrets = [Secret::from_text(text("secret"))];
-        let verify = |body: &[u8]| {
-            scheme.verify(&Delivery { headers: &map, body, url: text("url"), received_at_ms: at_s * 1000 }, &secrets)
-        };
+        let verify =
+            |body: &[u8]| scheme.verify(&Delivery { headers: &map, body, url: text("url"), received_at_ms: at_s * 1000 }, &secrets);
         assert_eq!(verify(text("input").as_bytes()), Ok(()), "{}", text("id"));
         assert_eq!(verify(format!("{} ", text("input")).as_bytes()), Err(Refused::Mismatch), "{}", text("id"));
         tried += 1;
@@ -267,10 +289,8 @@ fn the_reference_vectors_of_webhooks_are_accepted() {
 }
 
 fn reference_vectors() -> Option<Vec<Value>> {
-    let root = std::env::var_os("ENTREPOT_SPECS").map_or_else(
-        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs"),
-        std::path::PathBuf::from,
-    );
+    let root = std::env::var_os("ENTREPOT_SPECS")
+        .map_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs"), std::path::PathBuf::from);
     let file = root.join("_signature-vectors/vectors.json");
     let Ok(text) = std::fs::read_to_string(&file) else {
         println!("SKIPPED: no reference vectors; set ENTREPOT_SPECS to the folder that holds _signature-vectors");

@@ -16,7 +16,16 @@ pub async fn create(tx: &mut WriteTx, key: &BucketKey, bucket: &Bucket) -> Resul
     tx.execute(
         "INSERT INTO bucket (tenant, connection, name, milli_tokens, capacity, per_minute, observed, updated_at, hold_until)
          VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8) ON CONFLICT (tenant, connection, name) DO NOTHING",
-        args![&key.tenant, &key.connection, &key.bucket, bucket.milli_units, bucket.capacity, bucket.per_minute, bucket.updated_at, bucket.hold_until],
+        args![
+            &key.tenant,
+            &key.connection,
+            &key.bucket,
+            bucket.milli_units,
+            bucket.capacity,
+            bucket.per_minute,
+            bucket.updated_at,
+            bucket.hold_until
+        ],
     )
     .await?;
     Ok(())
@@ -30,7 +39,13 @@ pub async fn lock(tx: &mut WriteTx, key: &BucketKey) -> Result<Option<Row>, Erro
     );
     let rows = tx.fetch_built(sql, args![&key.tenant, &key.connection, &key.bucket]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let bucket = Bucket { milli_units: row.get(0)?, capacity: row.get(1)?, per_minute: row.get(2)?, updated_at: row.get(3)?, hold_until: row.get(4)? };
+    let bucket = Bucket {
+        milli_units: row.get(0)?,
+        capacity: row.get(1)?,
+        per_minute: row.get(2)?,
+        updated_at: row.get(3)?,
+        hold_until: row.get(4)?,
+    };
     Ok(Some(Row { bucket, observed: row.get(5)? }))
 }
 
@@ -40,8 +55,15 @@ pub async fn keep(tx: &mut WriteTx, key: &BucketKey, row: &Row) -> Result<(), Er
         "UPDATE bucket SET milli_tokens = $4, capacity = $5, per_minute = $6, updated_at = $7, hold_until = $8, observed = $9
          WHERE tenant = $1 AND connection = $2 AND name = $3",
         args![
-            &key.tenant, &key.connection, &key.bucket,
-            bucket.milli_units, bucket.capacity, bucket.per_minute, bucket.updated_at, bucket.hold_until, row.observed
+            &key.tenant,
+            &key.connection,
+            &key.bucket,
+            bucket.milli_units,
+            bucket.capacity,
+            bucket.per_minute,
+            bucket.updated_at,
+            bucket.hold_until,
+            row.observed
         ],
     )
     .await?;

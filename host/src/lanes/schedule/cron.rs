@@ -65,7 +65,8 @@ impl Cron {
         let [minutes, hours, month_days, months, week_days] = *rest else { return Err(wrong("fields are missing".into())) };
         let week_days_from_one = week_days_from_one(week_days).map_err(wrong)?;
         let whole = format!("{seconds} {minutes} {hours} {month_days} {months} {week_days_from_one} {years}");
-        let fields: cron::Schedule = whole.parse().map_err(|_| wrong("a field is out of range or not written as numbers, names, `*`, `-`, `/` and `,`".into()))?;
+        let fields: cron::Schedule =
+            whole.parse().map_err(|_| wrong("a field is out of range or not written as numbers, names, `*`, `-`, `/` and `,`".into()))?;
         let starred = |field: &str| field.starts_with(['*', '?']);
         let parsed = Self { fields, either_day: !starred(month_days) && !starred(week_days) };
         if parsed.dates_from(Date::constant(1970, 1, 1)).next().is_none() {
@@ -87,13 +88,16 @@ impl Cron {
     fn times_from(&self, from: DateTime) -> impl Iterator<Item = DateTime> + '_ {
         self.dates_from(from.date()).flat_map(move |date| {
             let hours = self.fields.hours().iter();
-            hours.flat_map(move |hour| {
-                self.fields.minutes().iter().flat_map(move |minute| {
-                    let seconds = self.fields.seconds().iter();
-                    seconds.filter_map(move |second| DateTime::new(date.year(), date.month(), date.day(), small(hour)?, small(minute)?, small(second)?, 0).ok())
+            hours
+                .flat_map(move |hour| {
+                    self.fields.minutes().iter().flat_map(move |minute| {
+                        let seconds = self.fields.seconds().iter();
+                        seconds.filter_map(move |second| {
+                            DateTime::new(date.year(), date.month(), date.day(), small(hour)?, small(minute)?, small(second)?, 0).ok()
+                        })
+                    })
                 })
-            })
-            .filter(move |local| *local >= from)
+                .filter(move |local| *local >= from)
         })
     }
 
@@ -144,7 +148,13 @@ fn week_days_from_one(field: &str) -> Result<String, String> {
     let mut days = [false; 7];
     for item in field.split(',') {
         let (range, step) = match item.split_once('/') {
-            Some((range, step)) => (range, step.parse::<usize>().ok().filter(|step| (1..=7).contains(step)).ok_or_else(|| format!("the step in `{item}` is not 1 to 7"))?),
+            Some((range, step)) => (
+                range,
+                step.parse::<usize>()
+                    .ok()
+                    .filter(|step| (1..=7).contains(step))
+                    .ok_or_else(|| format!("the step in `{item}` is not 1 to 7"))?,
+            ),
             None => (item, 1),
         };
         let (first, last) = match range.split_once('-') {

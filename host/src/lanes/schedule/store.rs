@@ -63,7 +63,13 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&Conn
             let sql = "SELECT connection, run, cron, enabled, next_at FROM schedule WHERE tenant = $1 AND connection = $2 ORDER BY run";
             conn.fetch_all(sql, args![tenant, connection]).await?
         }
-        None => conn.fetch_all("SELECT connection, run, cron, enabled, next_at FROM schedule WHERE tenant = $1 ORDER BY connection, run", args![tenant]).await?,
+        None => {
+            conn.fetch_all(
+                "SELECT connection, run, cron, enabled, next_at FROM schedule WHERE tenant = $1 ORDER BY connection, run",
+                args![tenant],
+            )
+            .await?
+        }
     };
     rows.iter().map(|row| schedule(row, 0)).collect()
 }

@@ -21,7 +21,8 @@ pub(super) fn schema(value: &Value) -> Result<(), Error> {
 }
 
 pub(super) fn settings(schema: &Value, settings: &Value) -> Result<(), Vec<String>> {
-    let validator = jsonschema::validator_for(schema).map_err(|error| vec![format!("the manifest's settings schema is damaged: {error}")])?;
+    let validator =
+        jsonschema::validator_for(schema).map_err(|error| vec![format!("the manifest's settings schema is damaged: {error}")])?;
     let problems: Vec<String> = validator
         .iter_errors(settings)
         .map(|error| {

@@ -55,7 +55,9 @@ impl Origin {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("`{text}` has no host"))?.to_owned();
         let port = url.port_or_known_default().unwrap_or(if scheme == Scheme::Https { 443 } else { 80 });
         let host = if wild {
-            if host.split('.').filter(|label| !label.is_empty()).count() < 2 || matches!(url.host(), Some(url::Host::Ipv4(_) | url::Host::Ipv6(_))) {
+            if host.split('.').filter(|label| !label.is_empty()).count() < 2
+                || matches!(url.host(), Some(url::Host::Ipv4(_) | url::Host::Ipv6(_)))
+            {
                 return Err(format!("`{text}`: a wildcard needs at least two labels after it"));
             }
             HostPattern::Below(format!(".{host}"))
@@ -148,9 +150,11 @@ pub(super) fn fill(pattern: &str, settings: &Value) -> Result<Origin, String> {
     };
     if is_whole_hole(pattern) {
         let value = value_of(names[0])?;
-        return Origin::parse(value).map_err(|problem| format!("the setting `{}`: {problem}", names[0])).and_then(|origin| match origin.host {
-            HostPattern::Exact(_) => Ok(origin),
-            HostPattern::Below(_) => Err(format!("the setting `{}`: `{value}` must be one host, without a wildcard", names[0])),
+        return Origin::parse(value).map_err(|problem| format!("the setting `{}`: {problem}", names[0])).and_then(|origin| {
+            match origin.host {
+                HostPattern::Exact(_) => Ok(origin),
+                HostPattern::Below(_) => Err(format!("the setting `{}`: `{value}` must be one host, without a wildcard", names[0])),
+            }
         });
     }
     let mut filled = pattern.to_owned();

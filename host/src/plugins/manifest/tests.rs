@@ -67,9 +67,16 @@ fn a_whole_hole_takes_an_origin_and_nothing_more() {
     let fill = |origin: &str| origin::fill("{origin}", &json!({ "origin": origin }));
     assert_eq!(fill("https://Shop.Example").unwrap().to_string(), "https://shop.example");
     assert_eq!(fill("http://127.0.0.1:8080").unwrap().to_string(), "http://127.0.0.1:8080");
-    for bad in
-        ["shop.example", "https://shop.example/path", "https://a@b.example", "https://*.example.com", "ftp://a.example", "https://", "https://a.example/?x", "file:///etc"]
-    {
+    for bad in [
+        "shop.example",
+        "https://shop.example/path",
+        "https://a@b.example",
+        "https://*.example.com",
+        "ftp://a.example",
+        "https://",
+        "https://a.example/?x",
+        "file:///etc",
+    ] {
         assert!(fill(bad).is_err(), "{bad}");
     }
 }
@@ -89,7 +96,13 @@ fn a_wildcard_stands_for_labels_in_front_only() {
     let matches = |url: &str| origin.matches(&url::Url::parse(url).unwrap());
     assert!(matches("https://a.example.com/x"));
     assert!(matches("https://a.b.example.com/"));
-    for other in ["https://example.com/", "http://a.example.com/", "https://a.example.com:444/", "https://aexample.com/", "https://a.example.com.evil.test/"] {
+    for other in [
+        "https://example.com/",
+        "http://a.example.com/",
+        "https://a.example.com:444/",
+        "https://aexample.com/",
+        "https://a.example.com.evil.test/",
+    ] {
         assert!(!matches(other), "{other}");
     }
     assert!(Origin::parse("https://*.com").is_err());

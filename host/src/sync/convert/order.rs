@@ -13,7 +13,8 @@ use crate::plugins::wire::{self, commerce};
 pub fn order(order: commerce::Order) -> Result<ChannelOrder, Refusal> {
     let total = amounts("total", order.total)?;
     let same = Same { shop: &total.shop, presented: total.presented.as_ref() };
-    let lines: Vec<ChannelLine> = order.lines.into_iter().enumerate().map(|(i, l)| line(&format!("lines[{i}]"), l, &same)).collect::<Result<_, _>>()?;
+    let lines: Vec<ChannelLine> =
+        order.lines.into_iter().enumerate().map(|(i, l)| line(&format!("lines[{i}]"), l, &same)).collect::<Result<_, _>>()?;
     let mut seen = HashSet::new();
     if let Some(twice) = lines.iter().find(|line| !seen.insert(line.external_id.as_str())) {
         return refuse("lines", format!("two lines carry the id `{}`", twice.external_id));
@@ -42,8 +43,18 @@ pub fn order(order: commerce::Order) -> Result<ChannelOrder, Refusal> {
         tax_total: optional("tax-total", order.tax_total)?,
         refunded_total: optional("refunded-total", order.refunded_total)?,
         personal: (personal != Personal::default()).then_some(personal),
-        shipments: order.shipments.into_iter().enumerate().map(|(i, s)| shipment(&format!("shipments[{i}]"), s)).collect::<Result<_, _>>()?,
-        refunds: order.refunds.into_iter().enumerate().map(|(i, r)| refund(&format!("refunds[{i}]"), r, &same)).collect::<Result<_, _>>()?,
+        shipments: order
+            .shipments
+            .into_iter()
+            .enumerate()
+            .map(|(i, s)| shipment(&format!("shipments[{i}]"), s))
+            .collect::<Result<_, _>>()?,
+        refunds: order
+            .refunds
+            .into_iter()
+            .enumerate()
+            .map(|(i, r)| refund(&format!("refunds[{i}]"), r, &same))
+            .collect::<Result<_, _>>()?,
         tags: order.tags,
         extras: extras("order", order.extras)?,
         lines,
@@ -61,12 +72,16 @@ impl Same<'_> {
     fn check(&self, field: &str, amounts: Amounts) -> Result<Amounts, Refusal> {
         let differs = |a: &Money, b: &Money| a.currency() != b.currency();
         if differs(&amounts.shop, self.shop) {
-            return refuse(field, format!("is in {}, but the order's total is in {}", amounts.shop.currency().code(), self.shop.currency().code()));
+            return refuse(
+                field,
+                format!("is in {}, but the order's total is in {}", amounts.shop.currency().code(), self.shop.currency().code()),
+            );
         }
         match (&amounts.presented, self.presented) {
-            (Some(a), Some(b)) if differs(a, b) => {
-                refuse(field, format!("the buyer's amount is in {}, but that of the total is in {}", a.currency().code(), b.currency().code()))
-            }
+            (Some(a), Some(b)) if differs(a, b) => refuse(
+                field,
+                format!("the buyer's amount is in {}, but that of the total is in {}", a.currency().code(), b.currency().code()),
+            ),
             _ => Ok(amounts),
         }
     }
@@ -85,7 +100,9 @@ fn exact(field: &str, amounts: wire::Amounts, same: &Same<'_>) -> Result<ExactAm
     }
     let shop = decimal(field, &amounts.shop.amount)?;
     let presented = match amounts.presented {
-        Some(m) if (&m.amount, &m.currency) != (&amounts.shop.amount, &amounts.shop.currency) => Some(decimal(&format!("{field}.presented"), &m.amount)?),
+        Some(m) if (&m.amount, &m.currency) != (&amounts.shop.amount, &amounts.shop.currency) => {
+            Some(decimal(&format!("{field}.presented"), &m.amount)?)
+        }
         _ => None,
     };
     Ok(ExactAmounts { shop, presented })

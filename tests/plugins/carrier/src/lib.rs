@@ -67,7 +67,8 @@ impl shipments::Guest for FlatRate {
 
 impl tracking::Guest for FlatRate {
     fn poll(_: Context, numbers: Vec<String>) -> Result<Vec<Progress>, Failure> {
-        let pending = |number| Progress { number, state: TrackingState::Pending, scans: Vec::new(), estimated_at: None, extras: Vec::new() };
+        let pending =
+            |number| Progress { number, state: TrackingState::Pending, scans: Vec::new(), estimated_at: None, extras: Vec::new() };
         Ok(numbers.into_iter().map(pending).collect())
     }
 }
