@@ -108,7 +108,7 @@ impl Stage {
             .app
             .store
             .write(move |tx| Box::pin(async move { Ok::<_, Error>(crate::connections::set_buffer(tx, &ctx, &id, BUFFER).await?) }));
-        Ok(set.await?)
+        set.await
     }
 
     /// Import, link, count one shop's stock as the opening, accept each plan.
