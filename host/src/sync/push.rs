@@ -170,7 +170,7 @@ async fn compose(
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
                 for (listing, version, told) in &known {
-                    store::acknowledge(tx, &ctx, listing, STOCK, *version, told).await?;
+                    store::already_shows(tx, &ctx, listing, STOCK, *version, told).await?;
                 }
                 if let Some((effect, hash)) = &stored {
                     store::put_effect(tx, &ctx, &connection, STOCK, effect, hash).await?;

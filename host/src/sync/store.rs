@@ -82,6 +82,17 @@ pub async fn acknowledge(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field
     Ok(())
 }
 
+/// The channel shows the desired value already. Says nothing if something changed since that was found out.
+pub async fn already_shows(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, version: i64, told: &Told) -> Result<()> {
+    tx.execute(
+        "UPDATE desired SET sent_version = $4, told = $5, problem = NULL, retry_at = 0 \
+         WHERE tenant = $1 AND listing = $2 AND field = $3 AND version = $4",
+        args![&ctx.tenant, listing, field, version, serde_json::to_string(told)?],
+    )
+    .await?;
+    Ok(())
+}
+
 /// What the channel shows is known, whatever it was told.
 pub async fn told_is(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, told: Option<&Told>) -> Result<()> {
     let told = told.map(serde_json::to_string).transpose()?;
