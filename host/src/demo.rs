@@ -26,7 +26,6 @@ pub struct Wish {
     pub listen: std::net::SocketAddr,
     /// Webhooks get lost, doubled, late and out of order, and shops stumble.
     pub faults: bool,
-    pub quiet: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -128,6 +128,3 @@ pub async fn open_units(conn: &mut impl Sql, tenant: &Tenant, connection: &Conne
 pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &OrderId) -> Result<Option<Personal>, Error> {
     store::personal(conn, ctx, vault, order).await
 }
-
-#[cfg(test)]
-mod tests;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 pub use connectors::{Connectors, Session};
 pub use error::Error;
-pub use store::{Drift, Refused, Unsent};
+pub use store::{Refused, Unsent};
 pub use store::{Shown, shown};
 
 use crate::ctx::{Ctx, Tenant};

@@ -1,6 +1,6 @@
 //! `entrepot demo`: see [`crate::demo`].
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,7 +63,6 @@ fn wish(options: &Options, folder: PathBuf) -> Wish {
         folder,
         listen: options.listen,
         faults: options.faults,
-        quiet: !std::io::stderr().is_terminal(),
     }
 }
 

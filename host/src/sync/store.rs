@@ -356,15 +356,6 @@ pub async fn unsent(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&Co
         .collect()
 }
 
-/// A listing whose channel showed something else than it was told.
-#[derive(Clone, Debug, serde::Serialize, PartialEq, Eq)]
-pub struct Drift {
-    pub listing: ListingId,
-    pub location: String,
-    pub told: i64,
-    pub found: i64,
-}
-
 pub async fn put_plan(tx: &mut WriteTx, ctx: &Ctx, id: &PlanId, connection: &ConnectionId, digest: &str, changes: &str) -> Result<()> {
     tx.execute(
         "INSERT INTO plan (tenant, id, connection, digest, changes, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
