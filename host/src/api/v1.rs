@@ -9,6 +9,7 @@ mod locations;
 mod orders;
 mod plugins;
 mod products;
+mod rates;
 mod stock;
 mod sync;
 
@@ -34,6 +35,7 @@ pub fn router(app: &App) -> Router {
         stock::add,
         locations::add,
         orders::add,
+        rates::add,
         sync::add,
         deliveries::add,
         keys::add,
