@@ -16,6 +16,8 @@ use crate::egress;
 
 /// The key that a running hub leaves for commands of the same user.
 const KEY_FILE: &str = "hub.key";
+/// Where it listens, which its own command line may have said.
+const URL_FILE: &str = "hub.url";
 const LOCK_FILE: &str = "hub.lock";
 const KNOCK: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,11 +33,13 @@ impl Hub {
         if let Some(url) = hub {
             return Ok(Self::Running { url, key });
         }
-        let url = format!("http://{}", config.server.listen);
-        let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
-        if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
-            let left = std::fs::read_to_string(config.data_folder.join(KEY_FILE)).ok().map(|text| text.trim().to_owned());
-            return Ok(Self::Running { url, key: key.or(left) });
+        let left = |name: &str| std::fs::read_to_string(config.data_folder.join(name)).ok().map(|text| text.trim().to_owned());
+        let configured = format!("http://{}", config.server.listen);
+        for url in left(URL_FILE).into_iter().chain([configured]) {
+            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
+            if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
+                return Ok(Self::Running { url, key: key.or_else(|| left(KEY_FILE)) });
+            }
         }
         let lock = lock(&config)?;
         let app = App::open(Options::of(&config)?).await?;
@@ -108,8 +112,11 @@ pub fn lock(config: &Config) -> Result<Option<File>, Stop> {
     }
 }
 
-/// Leaves a key for commands of the same user on the same machine; the one left before is revoked.
-pub async fn leave_key(app: &App, folder: &Path) -> Result<(), Stop> {
+/// Leaves address and key for commands of the same user on the same machine. A key that still works is kept.
+pub async fn leave_key(app: &App, folder: &Path, address: std::net::SocketAddr) -> Result<(), Stop> {
+    let url = folder.join(URL_FILE);
+    std::fs::write(&url, format!("http://{address}\n"))
+        .map_err(|error| Stop::failed(format!("{} cannot be written: {error}", url.display())))?;
     let path = folder.join(KEY_FILE);
     if let Ok(old) = std::fs::read_to_string(&path) {
         let mut conn = app.store.read().await.map_err(|error| Stop::failed(crate::store::chain(&error)))?;
