@@ -17,6 +17,7 @@ pub mod push;
 pub mod setup;
 mod store;
 pub mod subscriptions;
+pub mod wanted;
 pub mod writeback;
 
 mod connectors;
