@@ -9,7 +9,7 @@ use entrepot_test_layering::{Named, Source, read, workspace};
 // Groups of rooms, from the ground up. A room exists when it has its first tenant; the map may be ahead of the code.
 const LEAVES: &[&str] = &["clock", "ctx", "id", "money", "page", "patch", "sheet"];
 const PLUMBING: &[&str] = &["config", "telemetry", "store", "secrets", "egress"];
-const GROUND: &[&str] = &["access", "audit", "connections", "crossborder", "identity", "lanes", "locations"];
+const GROUND: &[&str] = &["access", "audit", "connections", "crossborder", "identity", "lanes", "locations", "rates"];
 const GOODS: &[&str] = &["catalog", "pricing", "stock"];
 const OFFERS: &[&str] = &["listings"];
 const SALES: &[&str] = &["fulfilment", "orders"];
@@ -43,6 +43,7 @@ const MODELS: &[&[&str]] = &[GOODS, OFFERS, SALES];
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("id", "store", "an id says how it is bound to a statement and read from a row"),
     ("ctx", "store", "a tenant says how it is bound to a statement"),
+    ("rates", "crossborder", "stored rates become the table that the pure rule engine looks up in"),
 ];
 
 /// What only some rooms may name: tokens, rooms, reason.
@@ -91,6 +92,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
     ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
+    ("rates", &["rate", "rate_series", "rate_use"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];
