@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, store};
+use super::{Error, Sync, expiry, fanout, store};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::listings;
 use crate::orders::{self, ChannelOrder, Ingested, LineKind, Origin, Resolution};
+use crate::stock;
 use crate::store::{Sql, WriteTx};
 
 /// An order ready to be stored.
@@ -59,8 +60,19 @@ pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connect
             fanout::unsure_at(tx, ctx, &connection.id, &external).await?;
         }
         fanout::stock_changed(tx, ctx, &change.variants).await?;
+        give_on(tx, ctx, change).await?;
+        expiry::await_payment(tx, ctx, &connection.id, &arrived.order).await?;
     }
     Ok(ingested)
+}
+
+/// What an order gave back goes to the orders that wait for it, before anybody else can be promised it.
+async fn give_on(tx: &mut WriteTx, ctx: &Ctx, change: &stock::Change) -> Result<(), Error> {
+    if change.freed.is_empty() {
+        return Ok(());
+    }
+    let filled = orders::fill_short(tx, ctx, &change.freed).await?;
+    fanout::stock_changed(tx, ctx, &filled.variants).await
 }
 
 /// Units sold per listing of the shop, as far as its lines say.
