@@ -25,7 +25,7 @@ pub use error::Error;
 pub use export::Export;
 pub use file::COLUMNS;
 pub use import::{Hook, LineProblem, Options, Progress, Report, import};
-pub use kits::{components, kits_with, list_kits, recipes, set_components};
+pub use kits::{components, counted, kits_with, list_kits, recipes, set_components};
 pub use model::{Country, Facts, Filter, Gtin, HsCode, Problem, Product, Sku, Variant, VariantPatch};
 pub use recipe::{Part, Recipe};
 

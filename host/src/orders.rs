@@ -30,6 +30,15 @@ use crate::secrets::Vault;
 use crate::stock;
 use crate::store::{Sql, WriteTx};
 
+/// Lets no other unit of work store one of these orders before this one has ended, whether they are known yet or not. Comes
+/// before [`ingest`]: a webhook and a poll may bring the same new order at the same time.
+pub async fn claim(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_ids: &BTreeSet<&str>) -> Result<(), Error> {
+    for external_id in external_ids {
+        tx.claim_name(&format!("order/{}/{connection}/{external_id}", ctx.tenant.as_str())).await?;
+    }
+    Ok(())
+}
+
 /// Completes parked lines for which a variant is known now. Returns what moved.
 pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Resolution) -> Result<stock::Change, Error> {
     let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
@@ -72,8 +81,30 @@ pub async fn hold_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> 
     store::hold(tx, ctx, &waiting).await
 }
 
+/// The same for orders that are about to be stored, together with themselves.
+pub async fn hold_together(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    external_ids: &BTreeSet<&str>,
+    variants: &BTreeSet<VariantId>,
+) -> Result<(), Error> {
+    let variants: Vec<VariantId> = variants.iter().cloned().collect();
+    let mut waiting = stock::short_orders(tx, &ctx.tenant, &variants).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for external_id in external_ids {
+        waiting.extend(store::find_external(tx, &ctx.tenant, connection, external_id).await?);
+    }
+    store::hold(tx, ctx, &waiting).await
+}
+
 /// Gives what can be promised of these variants to the orders that wait for it, the one placed first before the others.
 pub async fn fill_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<stock::Change, Error> {
+    if variants.is_empty() {
+        return Ok(stock::Change::default());
+    }
     let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
     let mut changed = BTreeSet::new();
     for order in store::by_placing(tx, &ctx.tenant, &waiting).await? {

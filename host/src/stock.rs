@@ -29,7 +29,7 @@ pub use allocate::{Allocation, Serving, Split};
 pub use error::Error;
 pub use model::{Availability, Change, Difference, Kind, Lack, Level, Movement, MovementRow, Rule};
 pub use sellable::{Sellable, sellable};
-pub use settle::{Again, Sale, Settled, Short, Target, settle};
+pub use settle::{Again, Sale, Settled, Short, Target, lock, settle};
 
 use crate::catalog;
 use crate::ctx::{Ctx, Tenant};

@@ -95,6 +95,14 @@ pub async fn recipes(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId
     Ok(found)
 }
 
+/// What is counted when these are sold: themselves, or what they are made of.
+pub async fn counted(conn: &mut impl Sql, tenant: &Tenant, variants: BTreeSet<VariantId>) -> Result<BTreeSet<VariantId>, Error> {
+    let asked: Vec<VariantId> = variants.iter().cloned().collect();
+    let recipes = recipes(conn, tenant, &asked).await?;
+    let parts = recipes.values().flat_map(|recipe| recipe.keys().cloned());
+    Ok(variants.iter().filter(|variant| !recipes.contains_key(*variant)).cloned().chain(parts).collect())
+}
+
 /// Every kit that contains one of these, at any depth.
 pub async fn kits_with(conn: &mut impl Sql, tenant: &Tenant, components: &[VariantId]) -> Result<Vec<VariantId>, Error> {
     Ok(store::kits::above(conn, tenant, components).await?)

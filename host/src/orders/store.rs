@@ -1,6 +1,6 @@
 //! All SQL on `orders`, `order_line`, `order_event` and `person`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use super::ingest::Origin;
@@ -268,8 +268,10 @@ async fn seal_personal(
     let email = personal.buyer.as_ref().and_then(|buyer| buyer.email.as_deref());
     let match_code = email.map(|email| vault.match_code(&ctx.tenant, &email.trim().to_lowercase()));
     let known = if new {
+        // Two look-ups by index; one condition with OR would walk every buyer.
         tx.fetch_optional(
-            "SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND (external_id = $3 OR match_code = $4) ORDER BY id LIMIT 1",
+            "SELECT id FROM (SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND external_id = $3 \
+             UNION ALL SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND match_code = $4) AS known ORDER BY id LIMIT 1",
             args![&ctx.tenant, &origin.connection, &external, &match_code],
         )
         .await?
@@ -366,8 +368,9 @@ pub async fn by_placing(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]
 /// Locks orders in the order of their ids.
 pub async fn hold(tx: &mut WriteTx, ctx: &Ctx, orders: &[OrderId]) -> Result<()> {
     let lock = tx.dialect().for_update();
-    for chunk in orders.chunks(250).filter(|_| !lock.is_empty()) {
-        let values: Vec<Value> = std::iter::once(Value::from(&ctx.tenant)).chain(chunk.iter().map(Value::from)).collect();
+    let sorted: Vec<&OrderId> = orders.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    for chunk in sorted.chunks(250).filter(|_| !lock.is_empty()) {
+        let values: Vec<Value> = std::iter::once(Value::from(&ctx.tenant)).chain(chunk.iter().map(|id| Value::from(*id))).collect();
         let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
         tx.fetch_built(format!("SELECT id FROM orders WHERE tenant = $1 AND id IN ({}) ORDER BY id{lock}", list.join(", ")), &values)
             .await?;

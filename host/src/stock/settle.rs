@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::allocate::{Allocation, Place, Serving, Split};
 use super::desk::Desk;
-use super::model::Change;
+use super::model::{Change, Level};
 use super::store::{self, Held};
 use super::{Error, distance};
 use crate::ctx::Ctx;
@@ -63,18 +63,10 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, sale: Sale<'_>, targets: &[Targ
     if targets.is_empty() && held.is_empty() {
         return Ok(Settled::default());
     }
-    let mut places = store::places(tx, ctx).await?;
-    if places.is_empty() {
-        // What leaves before anything was counted must be booked when it leaves, or the first count would lose it again.
-        locations::ensure_default(tx, ctx).await?;
-        places = store::places(tx, ctx).await?;
-    }
-    let variants: BTreeSet<&VariantId> = targets.iter().map(|t| &t.variant).chain(held.iter().map(|h| &h.variant)).collect();
-    let mut keys: Vec<(VariantId, LocationId)> =
-        variants.iter().flat_map(|v| places.iter().map(move |p| ((*v).clone(), p.id.clone()))).collect();
-    keys.sort();
+    let variants: BTreeSet<VariantId> = targets.iter().map(|t| t.variant.clone()).chain(held.iter().map(|h| h.variant.clone())).collect();
+    let places = places(tx, ctx).await?;
     let serving = serving(tx, ctx, sale, &places).await?;
-    let levels = store::lock(tx, ctx, &keys).await?;
+    let levels = lock_at(tx, ctx, &places, &variants).await?;
     let first = sale.again.and_then(|again| again.first.as_ref());
     let place = |place: &store::KnownPlace| Place {
         id: place.id.clone(),
@@ -90,7 +82,7 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, sale: Sale<'_>, targets: &[Targ
         places: places.iter().map(place).collect(),
         serving,
         anew: sale.again.is_some(),
-        levels: keys.into_iter().zip(levels).collect(),
+        levels,
         held: held.into_iter().map(|h| ((h.line.clone(), h.variant.clone(), h.location.clone()), h)).collect(),
         movements: Vec::new(),
         touched: BTreeSet::new(),
@@ -101,6 +93,36 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, sale: Sale<'_>, targets: &[Targ
     store::put_held(tx, ctx, sale.order, &touched).await?;
     store::rules::put_shortage(tx, ctx, sale.order, sale.revision > 1, &short).await?;
     Ok(Settled { short, change: Change::of(&desk.movements) })
+}
+
+/// Levels by (variant, place).
+type Levels = BTreeMap<(VariantId, LocationId), Level>;
+
+/// Locks these variants at every place, in the order in which everybody does. A unit of work that settles several orders
+/// locks the variants of all of them first.
+pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, variants: &BTreeSet<VariantId>) -> Result<(), Error> {
+    let places = places(tx, ctx).await?;
+    lock_at(tx, ctx, &places, variants).await?;
+    Ok(())
+}
+
+async fn lock_at(tx: &mut WriteTx, ctx: &Ctx, places: &[store::KnownPlace], variants: &BTreeSet<VariantId>) -> Result<Levels, Error> {
+    let mut keys: Vec<(VariantId, LocationId)> =
+        variants.iter().flat_map(|v| places.iter().map(move |p| (v.clone(), p.id.clone()))).collect();
+    keys.sort();
+    let levels = store::lock(tx, ctx, &keys).await?;
+    Ok(keys.into_iter().zip(levels).collect())
+}
+
+/// There is always one: what leaves before anything was counted must be booked when it leaves, or the first count would lose
+/// it again.
+async fn places(tx: &mut WriteTx, ctx: &Ctx) -> Result<Vec<store::KnownPlace>, Error> {
+    let places = store::places(tx, ctx).await?;
+    if !places.is_empty() {
+        return Ok(places);
+    }
+    locations::ensure_default(tx, ctx).await?;
+    store::places(tx, ctx).await
 }
 
 /// A hub with one place has nothing to choose.

@@ -46,31 +46,6 @@ impl Error {
         Self::Refused { what: what.into(), hint: hint.into() }
     }
 
-    /// Another unit of work stood in the way; the same may succeed when repeated.
-    pub fn is_contention(&self) -> bool {
-        use crate::{catalog, connections, lanes, listings, locations, orders, stock, store};
-        let of_stock = |error: &stock::Error| match error {
-            stock::Error::Store(error)
-            | stock::Error::Catalog(catalog::Error::Store(error))
-            | stock::Error::Location(locations::Error::Store(error)) => is_passing(error),
-            _ => false,
-        };
-        fn is_passing(error: &store::Error) -> bool {
-            matches!(error, store::Error::Contended(_) | store::Error::Duplicate(_))
-        }
-        match self {
-            Self::Store(error)
-            | Self::Order(orders::Error::Store(error) | orders::Error::Catalog(catalog::Error::Store(error)))
-            | Self::Catalog(catalog::Error::Store(error))
-            | Self::Connection(connections::Error::Store(error))
-            | Self::Listing(listings::Error::Store(error))
-            | Self::Location(locations::Error::Store(error))
-            | Self::Lane(lanes::Error::Store(error)) => is_passing(error),
-            Self::Stock(error) | Self::Order(orders::Error::Stock(error)) => of_stock(error),
-            _ => false,
-        }
-    }
-
     /// The connector's own words, if it is a failure it reported.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
@@ -92,6 +67,7 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
                 _ => HandlerError::Failed { reason: failure.message, retry_after_ms },
             }
         }
+        error if crate::store::is_contended(&error) => HandlerError::Contended,
         error => HandlerError::failed(crate::store::chain(&error)),
     }
 }

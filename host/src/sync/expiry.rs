@@ -57,13 +57,16 @@ async fn let_go(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Resul
     Ok(next.map_or(Outcome::Done, |placed_at| Outcome::Again { at_ms: placed_at.saturating_add(wait_ms) }))
 }
 
-/// An order that holds stock and is not paid: the lane looks when its time is over.
-pub(super) async fn await_payment(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, order: &ChannelOrder) -> Result<(), Error> {
-    if order.payment != Payment::Pending {
-        return Ok(());
-    }
+/// Orders that are not paid yet: the lane looks when the first of them has waited long enough.
+pub(super) async fn await_payment<'a>(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    orders: impl Iterator<Item = &'a ChannelOrder>,
+) -> Result<(), Error> {
+    let Some(placed_at) = orders.filter(|order| order.payment == Payment::Pending).map(|order| order.placed_at).min() else { return Ok(()) };
     if let Some(wait_ms) = stock::rule(tx, &ctx.tenant, Some(connection)).await?.unpaid_ms {
-        let at_ms = order.placed_at.saturating_add(wait_ms).max(ctx.now_ms());
+        let at_ms = placed_at.saturating_add(wait_ms).max(ctx.now_ms());
         lanes::make_due(tx, ctx, &expiry_lane(connection), at_ms).await?;
     }
     Ok(())

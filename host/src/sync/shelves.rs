@@ -28,7 +28,7 @@ where
     let mut attempt = 1;
     loop {
         match store.write(make()).await {
-            Err(error) if attempt < ATTEMPTS && error.is_contention() => attempt += 1,
+            Err(error) if attempt < ATTEMPTS && crate::store::is_contended(&error) => attempt += 1,
             done => return done,
         }
     }
