@@ -20,7 +20,7 @@ pub mod setup;
 pub mod shelves;
 mod store;
 pub mod subscriptions;
-mod wanted;
+pub mod wanted;
 pub mod writeback;
 
 mod connectors;

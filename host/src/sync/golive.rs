@@ -8,9 +8,9 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::push::{self, STOCK, Told};
+use super::push::{STOCK, Told};
 use super::shelves::insist;
-use super::{Error, Sync, fanout, push_lane, store, writeback_lane};
+use super::{Error, Sync, fanout, push_lane, store, wanted, writeback_lane};
 use crate::catalog;
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
@@ -146,7 +146,7 @@ async fn differences(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) ->
     let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(conn, &ctx.tenant, &ids).await?;
     let (mut changes, mut unchanged) = (Vec::new(), 0);
-    for wanted in push::wanted_of(conn, ctx, connection, listings).await?.into_values() {
+    for wanted in wanted::wanted_of(conn, ctx, connection, listings).await?.into_values() {
         let seen = levels.get(&wanted.listing.id).cloned().unwrap_or_default();
         let shows = Told(seen.into_iter().map(|level| (level.location.unwrap_or_default(), level.quantity)).collect());
         if wanted.value.0.iter().all(|(place, quantity)| shows.0.get(place) == Some(quantity)) {

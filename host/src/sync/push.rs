@@ -12,16 +12,15 @@ use sha2::{Digest, Sha256};
 
 use super::error::ending;
 use super::store::{self, Desired, Effect};
-pub use super::wanted::wanted_of;
+use super::wanted::{Wanted, wanted};
 use super::{Error, Session, Sync, on_behalf, poll};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::id::{EffectId, ListingId};
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
-use crate::listings::{self, Listing};
 use crate::plugins::CallError;
 use crate::plugins::wire::{self, Fault, Sent, commerce, stock_out};
-use crate::store::{Sql, WriteTx};
+use crate::store::WriteTx;
 
 pub const STOCK: &str = "stock";
 /// Listings a batch: one call, at most 200 changes.
@@ -35,14 +34,6 @@ const CONFLICT_PAUSE_MS: i64 = 250;
 /// What a channel shows: quantity by its location, `""` where it has none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Told(pub BTreeMap<String, i64>);
-
-/// What one listing should show now, and why.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    pub listing: Listing,
-    pub value: Told,
-    pub reason: String,
-}
 
 /// One change as it is stored in an effect: everything the call needs, so that a repeat is the same call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -93,18 +84,6 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         return read_back(sync, ctx, claim, &connection, &session, &effect, changes).await;
     }
     send(sync, ctx, claim, &connection, &session, effect, changes).await
-}
-
-/// What these listings should show, from stock as it is now.
-pub async fn wanted(
-    conn: &mut impl Sql,
-    ctx: &Ctx,
-    connection: &Connection,
-    due: &[Desired],
-) -> Result<BTreeMap<ListingId, Wanted>, Error> {
-    let ids: Vec<ListingId> = due.iter().map(|desired| desired.listing.clone()).collect();
-    let listings = listings::find_many(conn, &ctx.tenant, &ids).await?;
-    wanted_of(conn, ctx, connection, listings).await
 }
 
 /// Stores the batch as an effect. `None`: there is nothing to tell.
