@@ -22,6 +22,7 @@ mod plugin;
 mod print;
 mod sales;
 mod serve;
+mod shelves;
 mod sync;
 
 use std::process::ExitCode;

@@ -4,9 +4,11 @@
 //! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. Outwards: [`push`] tells channels
 //! quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
 //! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
-//! merchant has accepted what the first push would do.
+//! merchant has accepted what the first push would do. What people do to stock by hand is in [`shelves`]; orders that are not
+//! paid in time let go of theirs in [`expiry`].
 
 pub mod convert;
+pub mod expiry;
 pub mod fanout;
 pub mod golive;
 pub mod inbound;
@@ -15,6 +17,7 @@ pub mod listings;
 pub mod poll;
 pub mod push;
 pub mod setup;
+pub mod shelves;
 mod store;
 pub mod subscriptions;
 pub mod wanted;
@@ -70,6 +73,7 @@ impl Sync {
             .with(LaneKind::Listings, listings::Listings(self.clone()))
             .with(LaneKind::Webhooks, subscriptions::Subscriptions(self.clone()))
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
+            .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
     }
 }
 

@@ -181,6 +181,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::SkuTaken { .. } => Self::of(Code::Conflict, &error).about("sku"),
             catalog::Error::UnknownProduct { .. } | catalog::Error::UnknownVariant { .. } => Self::of(Code::NotFound, &error),
             catalog::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
+            catalog::Error::Circle { .. } => Self::of(Code::Conflict, &error).about("components"),
             catalog::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
             catalog::Error::Sheet(error) => error.into(),
         }
@@ -212,6 +213,7 @@ impl From<locations::Error> for Error {
             locations::Error::Unknown { .. } => Self::of(Code::NotFound, &error),
             locations::Error::NameTaken { .. } => Self::of(Code::Conflict, &error).about("name"),
             locations::Error::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
+            locations::Error::BadCountry { .. } => Self::of(Code::Invalid, &error).about("country"),
         }
     }
 }
@@ -222,7 +224,14 @@ impl From<crate::stock::Error> for Error {
         match error {
             Stock::Store(error) => error.into(),
             Stock::NotPositive { .. } | Stock::NegativeCount { .. } => Self::of(Code::Invalid, &error).about("units"),
+            Stock::Catalog(error) => error.into(),
+            Stock::Location(error) => error.into(),
+            Stock::NegativeSafety { .. } => Self::of(Code::Invalid, &error).about("units"),
             Stock::BelowReserved { .. } => Self::of(Code::Conflict, &error).about("units"),
+            Stock::SamePlace { .. } => Self::of(Code::Invalid, &error).about("to"),
+            Stock::Kit { .. } | Stock::OwnStock { .. } => Self::of(Code::Conflict, &error).about("variant"),
+            Stock::NoTime { .. } => Self::of(Code::Invalid, &error).about("unpaid_hours"),
+            Stock::ImpossibleLedger { .. } => Self::of(Code::Conflict, &error),
             Stock::LimitTooLow { .. } => Self::of(Code::Invalid, &error).about("limit"),
         }
     }
@@ -245,7 +254,10 @@ impl From<orders::Error> for Error {
             orders::Error::Stock(error) => error.into(),
             orders::Error::Document(_) => Self::internal(&error),
             orders::Error::Missing(_) => Self::of(Code::NotFound, &error),
-            orders::Error::NoSuchLine { .. } | orders::Error::TooMany { .. } => Self::of(Code::Invalid, &error).about("lines"),
+            orders::Error::Catalog(error) => error.into(),
+            orders::Error::NoSuchLine { .. } | orders::Error::TooMany { .. } | orders::Error::NotOut { .. } => {
+                Self::of(Code::Invalid, &error).about("lines")
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod locations;
 mod orders;
 mod plugins;
 mod products;
+mod shelves;
 mod stock;
 mod sync;
 
@@ -32,6 +33,7 @@ pub fn router(app: &App) -> Router {
         products::add,
         listings::add,
         stock::add,
+        shelves::add,
         locations::add,
         orders::add,
         sync::add,

@@ -53,6 +53,7 @@ kinds! {
     Webhooks "webhooks",
     Fulfilment "fulfilment",
     Reconcile "reconcile",
+    Expiry "expiry",
     Housekeeping "housekeeping",
 }
 

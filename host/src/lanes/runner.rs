@@ -51,7 +51,7 @@ impl Default for Limits {
                 LaneKind::Push | LaneKind::Fulfilment => (16, 4),
                 LaneKind::Poll => (16, 2),
                 LaneKind::Listings | LaneKind::Webhooks | LaneKind::Reconcile => (8, 1),
-                LaneKind::Housekeeping => (2, 2),
+                LaneKind::Housekeeping | LaneKind::Expiry => (2, 2),
             };
             (*kind, Cap { total, per_connection })
         };

@@ -4,11 +4,14 @@
 //! from one shop named as the source; what the first push would change is shown as a plan; and only accepting that very plan,
 //! while it still holds, lets the connection push.
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::push::{STOCK, Told};
+use super::shelves::insist;
 use super::{Error, Sync, fanout, push_lane, store, wanted, writeback_lane};
+use crate::catalog;
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, ListingId, PlanId, VariantId};
@@ -18,7 +21,7 @@ use crate::locations;
 use crate::orders;
 use crate::page::PageRequest;
 use crate::stock;
-use crate::store::{Sql, Store};
+use crate::store::{Sql, Store, WriteTx};
 
 /// One listing that would show something else.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -55,7 +58,12 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
     let ids: Vec<ListingId> = linked.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(&mut conn, &ctx.tenant, &ids).await?;
     let mapped = locations::mapped(&mut conn, &ctx.tenant, &connection.id).await?;
+    let variants: Vec<VariantId> = linked.iter().filter_map(|listing| listing.variant.clone()).collect();
+    let kits = catalog::recipes(&mut conn, &ctx.tenant, &variants).await?;
     drop(conn);
+    // A kit is not counted; what it is made of is, where it is listed by itself.
+    let linked: Vec<Listing> =
+        linked.into_iter().filter(|l| l.variant.as_ref().is_none_or(|variant| !kits.contains_key(variant))).collect();
     let reference = format!("opening:{}", connection.id);
     let mut counted = Vec::new();
     for chunk in linked.chunks(200) {
@@ -65,6 +73,8 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let counting: Vec<VariantId> = chunk.iter().filter_map(|listing| listing.variant.clone()).collect();
+                    orders::hold_short(tx, &ctx, &counting).await?;
                     let default = locations::ensure_default(tx, &ctx).await?;
                     let mut open = orders::open_units(tx, &ctx.tenant, &shop).await?;
                     let mut variants = Vec::new();
@@ -200,27 +210,29 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
 
 /// Stock was changed by hand: waiting orders are served first, then the channels are told.
 pub async fn stock_set(store: &Store, ctx: &Ctx, change: StockChange) -> Result<bool, Error> {
-    let ctx = ctx.clone();
-    store
-        .write(move |tx| {
+    insist(store, || {
+        let (ctx, change) = (ctx.clone(), change.clone());
+        move |tx: &mut WriteTx| -> BoxFuture<'_, Result<bool, Error>> {
             Box::pin(async move {
+                let variants = [change.variant];
+                orders::hold_short(tx, &ctx, &variants).await?;
                 let location = match change.location {
                     Some(location) => location,
                     None => locations::ensure_default(tx, &ctx).await?,
                 };
-                let (variant, reference) = (&change.variant, &change.reference);
+                let (variant, reference) = (&variants[0], &change.reference);
                 let booked = match change.kind {
                     StockChangeKind::Count(units) => stock::count(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Receive(units) => stock::receive(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Adjust(units) => stock::adjust(tx, &ctx, variant, &location, units, reference).await?,
                 };
-                let variants = [change.variant.clone()];
                 orders::fill_short(tx, &ctx, &variants).await?;
                 fanout::stock_changed(tx, &ctx, &variants).await?;
                 Ok(booked)
             })
-        })
-        .await
+        }
+    })
+    .await
 }
 
 /// A change of stock made by a person.
