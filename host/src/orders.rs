@@ -28,6 +28,15 @@ use crate::secrets::Vault;
 use crate::stock;
 use crate::store::{Sql, WriteTx};
 
+/// Lets no other unit of work store one of these orders before this one has ended, whether they are known yet or not. Comes
+/// before [`ingest`]: a webhook and a poll may bring the same new order at the same time.
+pub async fn claim(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_ids: &BTreeSet<&str>) -> Result<(), Error> {
+    for external_id in external_ids {
+        tx.claim_name(&format!("order/{}/{connection}/{external_id}", ctx.tenant.as_str())).await?;
+    }
+    Ok(())
+}
+
 /// Completes parked lines for which a variant is known now. Returns what moved.
 pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Resolution) -> Result<stock::Change, Error> {
     let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };

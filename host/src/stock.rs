@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 pub use error::Error;
 pub use model::{Availability, Change, Kind, Level, Movement, MovementRow};
-pub use settle::{Settled, Target, settle};
+pub use settle::{Settled, Target, lock, settle};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{LocationId, VariantId};

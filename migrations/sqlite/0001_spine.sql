@@ -214,6 +214,7 @@ CREATE TABLE person (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX person_match ON person (tenant, connection, match_code);
+CREATE INDEX person_external ON person (tenant, connection, external_id);
 
 CREATE TABLE orders (
     tenant            TEXT NOT NULL,

@@ -233,8 +233,10 @@ async fn seal_personal(
     let email = personal.buyer.as_ref().and_then(|buyer| buyer.email.as_deref());
     let match_code = email.map(|email| vault.match_code(&ctx.tenant, &email.trim().to_lowercase()));
     let known = if new {
+        // Two look-ups by index; one condition with OR would walk every buyer.
         tx.fetch_optional(
-            "SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND (external_id = $3 OR match_code = $4) ORDER BY id LIMIT 1",
+            "SELECT id FROM (SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND external_id = $3 \
+             UNION ALL SELECT id FROM person WHERE tenant = $1 AND connection = $2 AND match_code = $4) AS known ORDER BY id LIMIT 1",
             args![&ctx.tenant, &origin.connection, &external, &match_code],
         )
         .await?

@@ -44,17 +44,13 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, revision: i64,
     if targets.is_empty() && held.is_empty() {
         return Ok(Settled::default());
     }
-    let places = store::places(tx, ctx).await?;
     let variants: BTreeSet<VariantId> = targets.iter().map(|t| t.variant.clone()).chain(held.iter().map(|h| h.variant.clone())).collect();
-    let keys: Vec<(VariantId, LocationId)> = variants.iter().flat_map(|v| places.iter().map(move |p| (v.clone(), p.clone()))).collect();
-    let mut sorted = keys;
-    sorted.sort();
-    let levels = store::lock(tx, ctx, &sorted).await?;
+    let (places, levels) = lock(tx, ctx, &variants).await?;
     let mut desk = Desk {
         order: order.to_string(),
         revision,
         places,
-        levels: sorted.into_iter().zip(levels).collect(),
+        levels,
         held: held.into_iter().map(|h| ((h.line.clone(), h.variant.clone(), h.location.clone()), h)).collect(),
         movements: Vec::new(),
         touched: BTreeSet::new(),
@@ -67,6 +63,19 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, revision: i64,
     Ok(Settled { short, change: Change { variants: changed.into_iter().collect() } })
 }
 
+/// Levels by (variant, place).
+type Levels = BTreeMap<(VariantId, LocationId), Level>;
+
+/// Locks these variants at every place, in the order in which everybody does. A unit of work that settles several orders
+/// locks the variants of all of them first. Returns the places in the order in which they are asked.
+pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, variants: &BTreeSet<VariantId>) -> Result<(Vec<LocationId>, Levels), Error> {
+    let places = store::places(tx, ctx).await?;
+    let mut keys: Vec<(VariantId, LocationId)> = variants.iter().flat_map(|v| places.iter().map(move |p| (v.clone(), p.clone()))).collect();
+    keys.sort();
+    let levels = store::lock(tx, ctx, &keys).await?;
+    Ok((places, keys.into_iter().zip(levels).collect()))
+}
+
 type HeldKey = (String, VariantId, LocationId);
 
 /// The arithmetic, on locked rows in memory; what it decides is booked in one go afterwards.
@@ -75,7 +84,7 @@ struct Desk {
     revision: i64,
     /// In the order in which places are asked.
     places: Vec<LocationId>,
-    levels: BTreeMap<(VariantId, LocationId), Level>,
+    levels: Levels,
     held: BTreeMap<HeldKey, Held>,
     movements: Vec<Movement>,
     touched: BTreeSet<HeldKey>,

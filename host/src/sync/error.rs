@@ -67,6 +67,7 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
                 _ => HandlerError::Failed { reason: failure.message, retry_after_ms },
             }
         }
+        error if crate::store::is_contended(&error) => HandlerError::Contended,
         error => HandlerError::failed(crate::store::chain(&error)),
     }
 }

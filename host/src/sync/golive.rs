@@ -185,6 +185,7 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
     let ids: Vec<ListingId> = linked.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(tx, &ctx.tenant, &ids).await?;
     let due: Vec<_> = ids.iter().map(|id| (id, &connection.id)).collect();
+    lanes::make_due_many(tx, ctx, &[push_lane(&connection.id), writeback_lane(&connection.id)], ctx.now_ms()).await?;
     store::want(tx, ctx, STOCK, &due).await?;
     for id in &ids {
         // What the plan was made from is what the channel shows.
@@ -194,7 +195,6 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
             store::told_is(tx, ctx, id, STOCK, Some(&shows)).await?;
         }
     }
-    lanes::make_due_many(tx, ctx, &[push_lane(&connection.id), writeback_lane(&connection.id)], ctx.now_ms()).await?;
     Ok(live)
 }
 
