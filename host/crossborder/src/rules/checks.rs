@@ -35,6 +35,7 @@ fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
     dated
         .chain(parts.zones.iter().map(|r| &r.cite))
         .chain(parts.territories.iter().map(|r| &r.cite))
+        .chain(parts.places.iter().map(|r| &r.cite))
         .chain(parts.cash_rounding.iter().map(|r| &r.cite))
         .chain(parts.de_minimis.iter().map(|r| &r.cite))
         .chain(parts.valuation.iter().map(|r| &r.cite))
