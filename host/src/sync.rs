@@ -4,7 +4,7 @@
 //! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. Outwards: [`push`] tells channels
 //! quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
 //! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
-//! merchant has accepted what the first push would do.
+//! merchant has accepted what the first push would do. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
 pub mod fanout;
@@ -17,6 +17,7 @@ pub mod push;
 pub mod setup;
 mod store;
 pub mod subscriptions;
+pub mod tax;
 pub mod writeback;
 
 mod connectors;
@@ -69,6 +70,7 @@ impl Sync {
             .with(LaneKind::Listings, listings::Listings(self.clone()))
             .with(LaneKind::Webhooks, subscriptions::Subscriptions(self.clone()))
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
+            .with(LaneKind::Tax, tax::Tax(self.clone()))
     }
 }
 

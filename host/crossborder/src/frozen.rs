@@ -107,7 +107,12 @@ pub fn credit_line(lines: &[LineTax], index: usize, taxable: Money, before: &[Li
 /// A refund of `amount` as the buyer gets it back, tax inside. What is named for a line comes from that line, the rest from
 /// all lines by what is left of them. Returns what went back and what could not be placed because more was given back
 /// than is left of the sale.
-pub fn credit(lines: &[LineTax], amount: Money, named: &[(usize, Money)], before: &[LineCredit]) -> Result<(Vec<LineCredit>, Money), Error> {
+pub fn credit(
+    lines: &[LineTax],
+    amount: Money,
+    named: &[(usize, Money)],
+    before: &[LineCredit],
+) -> Result<(Vec<LineCredit>, Money), Error> {
     let currency = amount.currency();
     let zero = Money::zero(currency);
     let mut left = Vec::with_capacity(lines.len());

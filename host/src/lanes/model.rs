@@ -54,6 +54,7 @@ kinds! {
     Fulfilment "fulfilment",
     Reconcile "reconcile",
     Housekeeping "housekeeping",
+    Tax "tax",
 }
 
 impl LaneKind {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, store};
+use super::{Error, Sync, fanout, store, tax};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -50,7 +50,8 @@ pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connect
     let origin = Origin { connection: connection.id.clone(), since_at: connection.since_at, authoritative: arrived.authoritative };
     let ingested = orders::ingest(tx, ctx, &sync.vault, &origin, &arrived.order, &arrived.found).await?;
     store::clear_refusal(tx, ctx, &connection.id, "order", &arrived.order.external_id).await?;
-    if let Ingested::Stored { new, change, .. } = &ingested {
+    if let Ingested::Stored { order, new, change } = &ingested {
+        tax::wanted(tx, ctx, order, arrived.order.placed_at).await?;
         let units = sold_units(&arrived.order);
         if *new && arrived.order.holds_nothing_because(connection.since_at).is_none() {
             fanout::sold_at(tx, ctx, &connection.id, arrived.order.placed_at, &units).await?;
@@ -88,11 +89,12 @@ pub async fn retry_parked(sync: &Sync, ctx: &Ctx, connection: Option<&Connection
             continue;
         }
         completed += missing;
-        let (ctx, id) = (ctx.clone(), order.id);
+        let (ctx, id, placed_at) = (ctx.clone(), order.id, order.placed_at);
         sync.store
             .write(move |tx| {
                 Box::pin(async move {
                     let change = orders::map_lines(tx, &ctx, &id, &found).await?;
+                    tax::wanted(tx, &ctx, &id, placed_at).await?;
                     fanout::stock_changed(tx, &ctx, &change.variants).await
                 })
             })

@@ -88,10 +88,9 @@ pub fn quote(rules: &RuleSet, rates: &RateTable, input: &QuoteInput) -> Result<Q
         answer.verified &= place.cite.verification.is_verified();
     }
     if input.date > rules.last_checked() {
-        answer.assumptions.push(format!(
-            "nothing has changed since the rules were last compared with their sources, on {}",
-            rules.last_checked()
-        ));
+        answer
+            .assumptions
+            .push(format!("nothing has changed since the rules were last compared with their sources, on {}", rules.last_checked()));
     }
     if ranged {
         let (high, _) = run(rules, rates, input, Bound::High)?;

@@ -30,7 +30,7 @@ pub(super) fn check(parts: &Parts) -> Result<(), LoadError> {
     limits_name_programs(parts)
 }
 
-fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
+pub(super) fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
     let dated = parts.tax_rates.iter().map(|r| &r.cite);
     dated
         .chain(parts.zones.iter().map(|r| &r.cite))

@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::csv_rows::{cash_rounding, csv_rows, de_minimis, fixed_euro, place, rounding, tariff, tax_rate, territory, us_state, valuation, zone};
+use super::csv_rows::{
+    cash_rounding, csv_rows, de_minimis, fixed_euro, place, rounding, tariff, tax_rate, territory, us_state, valuation, zone,
+};
 use super::json_rows::{DangerousFile, DocumentFile, IdFormatFile, ProgramFile, RestrictionFile, RuleRow, SourcesFile};
 use super::record::Source;
 use super::tables::*;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::load::Parts;
 use super::merge::Dated;
 use super::tables::*;
-use super::{Known, RuleSet, Source};
+use super::{Citation, Known, RuleSet, Source, checks};
 use crate::fx::FixedEuro;
 use crate::money::Decimal;
 
@@ -84,6 +84,11 @@ impl RuleSet {
         self.last_checked
     }
 
+    /// Every row's origin, retracted rows too.
+    pub fn citations(&self) -> impl Iterator<Item = &Citation> {
+        checks::citations(&self.all)
+    }
+
     pub fn source(&self, id: &str) -> Option<&Source> {
         self.sources.get(id)
     }
@@ -139,8 +144,7 @@ impl RuleSet {
     /// A region is compared as `ES-TF`, a postal code by its beginning, without blanks.
     pub fn place(&self, country: &str, region: Option<&str>, postal: Option<&str>) -> Option<&Place> {
         let region = region.map(|r| if r.starts_with(&format!("{country}-")) { r.to_owned() } else { format!("{country}-{r}") });
-        let postal: Option<String> =
-            postal.map(|p| p.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect());
+        let postal: Option<String> = postal.map(|p| p.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect());
         self.all.places.iter().find(|p| {
             p.country == country
                 && (p.region.is_empty() || region.as_deref() == Some(p.region.as_str()))
