@@ -5,7 +5,7 @@
 //! quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
 //! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
 //! merchant has accepted what the first push would do. What people do to stock by hand is in [`shelves`]; orders that are not
-//! paid in time let go of theirs in [`expiry`].
+//! paid in time let go of theirs in [`expiry`]. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
 pub mod expiry;
@@ -20,6 +20,7 @@ pub mod setup;
 pub mod shelves;
 mod store;
 pub mod subscriptions;
+pub mod tax;
 pub mod wanted;
 pub mod writeback;
 
@@ -74,6 +75,7 @@ impl Sync {
             .with(LaneKind::Webhooks, subscriptions::Subscriptions(self.clone()))
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
             .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
+            .with(LaneKind::Tax, tax::Tax(self.clone()))
     }
 }
 

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, secrets, store, sync,
+    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, secrets, store,
+    sync,
 };
 
 macro_rules! codes {
@@ -295,6 +296,40 @@ impl From<secrets::Error> for Error {
     }
 }
 
+impl From<crossborder::Error> for Error {
+    fn from(error: crossborder::Error) -> Self {
+        use crossborder::Error as Tax;
+        match error {
+            Tax::Store(error) => error.into(),
+            Tax::Cursor(error) => error.into(),
+            Tax::Document(_) => Self::internal(&error),
+            Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
+                Self::of(Code::NotFound, &error)
+            }
+            Tax::EntityInUse { .. } => Self::of(Code::Conflict, &error),
+            Tax::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
+            Tax::BadFact { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            Tax::BadPeriod { .. } => Self::of(Code::Invalid, &error).about("period"),
+            Tax::Rules(_)
+            | Tax::List(_)
+            | Tax::Question(_)
+            | Tax::Rates(_)
+            | Tax::Report(_)
+            | Tax::Threshold(_)
+            | Tax::Gate(_)
+            | Tax::Papers(_)
+            | Tax::Credit(_)
+            | Tax::Money(_) => Self::of(Code::Invalid, &error),
+        }
+    }
+}
+
+impl From<crate::money::Error> for Error {
+    fn from(error: crate::money::Error) -> Self {
+        Self::of(Code::Invalid, &error)
+    }
+}
+
 impl From<lanes::Error> for Error {
     fn from(error: lanes::Error) -> Self {
         match error {
@@ -365,6 +400,8 @@ impl From<sync::Error> for Error {
             sync::Error::Fulfilment(error) => error.into(),
             sync::Error::Location(error) => error.into(),
             sync::Error::Inbox(error) => error.into(),
+            sync::Error::Crossborder(error) => error.into(),
+            sync::Error::Money(error) => error.into(),
             sync::Error::Secrets(error) => error.into(),
             sync::Error::Schedule(error) => error.into(),
             sync::Error::Plugin(error) => error.into(),

@@ -1,6 +1,7 @@
 //! `/api/v1`: one small file per resource. Lists are `{"items": […], "next_cursor": null}`, changes take strict JSON.
 
 mod connections;
+mod crossborder;
 mod deliveries;
 mod doctor;
 mod keys;
@@ -36,6 +37,7 @@ pub fn router(app: &App) -> Router {
         shelves::add,
         locations::add,
         orders::add,
+        crossborder::add,
         sync::add,
         deliveries::add,
         keys::add,

@@ -47,6 +47,23 @@ impl Hub {
         Ok(Self::Here { app: Box::new(app), router, _lock: lock })
     }
 
+    /// The hub if there is one: it answers, it has a database, or its address was given. `wanted`: it must be there.
+    pub async fn existing(place: &Place, wanted: bool) -> Result<Option<Self>, Stop> {
+        let Found { config, hub, .. } = place.load(&[])?;
+        let lies_there = match &config.database {
+            Database::File(path) => path.exists(),
+            Database::Postgres(_) => true,
+        };
+        if hub.is_none() && !lies_there && !wanted {
+            let url = format!("http://{}", config.server.listen);
+            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
+            if !answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
+                return Ok(None);
+            }
+        }
+        Self::find(place).await.map(Some)
+    }
+
     pub async fn get(&self, target: &str) -> Result<Value, Stop> {
         self.send("GET", target, "application/json", Vec::new()).await
     }

@@ -55,6 +55,7 @@ kinds! {
     Reconcile "reconcile",
     Expiry "expiry",
     Housekeeping "housekeeping",
+    Tax "tax",
 }
 
 impl LaneKind {

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = migrations![
     "0001_spine",
     "0002_plugins",
     "0003_access",
+    "0004_crossborder",
     "0005_rates",
     "0007_stock",
 ];

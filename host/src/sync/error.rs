@@ -28,6 +28,10 @@ pub enum Error {
     #[error(transparent)]
     Location(#[from] crate::locations::Error),
     #[error(transparent)]
+    Crossborder(#[from] crate::crossborder::Error),
+    #[error(transparent)]
+    Money(#[from] crate::money::Error),
+    #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),

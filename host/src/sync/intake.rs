@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Sync, expiry, fanout, store};
+use super::{Error, Sync, expiry, fanout, store, tax};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -79,6 +79,9 @@ pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connect
     fanout::stock_changed(tx, ctx, &moved.into_iter().collect::<Vec<_>>()).await?;
     for (arrived, ingested) in arrived.iter().zip(&taken) {
         note_what_the_shop_did(tx, ctx, connection, &arrived.order, ingested).await?;
+        if let Ingested::Stored { order, .. } = ingested {
+            tax::wanted(tx, ctx, order, arrived.order.placed_at).await?;
+        }
     }
     Ok(taken)
 }
@@ -128,11 +131,12 @@ pub async fn retry_parked(sync: &Sync, ctx: &Ctx, connection: Option<&Connection
             continue;
         }
         completed += missing;
-        let (ctx, id) = (ctx.clone(), order.id);
+        let (ctx, id, placed_at) = (ctx.clone(), order.id, order.placed_at);
         sync.store
             .write(move |tx| {
                 Box::pin(async move {
                     let change = orders::map_lines(tx, &ctx, &id, &found).await?;
+                    tax::wanted(tx, &ctx, &id, placed_at).await?;
                     fanout::stock_changed(tx, &ctx, &change.variants).await
                 })
             })
