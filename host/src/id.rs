@@ -198,6 +198,7 @@ ids! {
     DataKeyId "dky" "a data key",
     ReturnId "rma" "a return",
     CallId "cal" "a plugin call",
+    EntityId "ent" "a legal entity",
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod crossborder;
 pub mod ctx;
 #[cfg(feature = "demo")]
 pub mod demo;

@@ -222,6 +222,15 @@ impl WriteTx {
         self.after_commit(move || bell.send_modify(|count| *count = count.wrapping_add(1)));
     }
 
+    /// Units of work about one thing that has no row to lock yet, such as an order about to be stored, take turns. Callers
+    /// that take several names take them in one order.
+    pub async fn claim_name(&mut self, name: &str) -> Result<(), Error> {
+        if let Some(sql) = self.dialect().claim_name() {
+            self.fetch_all(sql, args![name]).await?;
+        }
+        Ok(())
+    }
+
     pub fn dialect(&self) -> Dialect {
         self.conn.dialect()
     }
@@ -323,6 +332,19 @@ tokio::task_local! {
 /// No network or plugin call may happen while a unit of work is open. Called at the entry of both rooms.
 pub fn assert_no_write_open() {
     debug_assert!(WRITE_OPEN.try_with(|()| ()).is_err(), "a network or plugin call inside a unit of work");
+}
+
+/// Whether the work failed because another unit of work stood in its way, however deep the reason lies.
+pub fn is_contended(error: &(dyn std::error::Error + 'static)) -> bool {
+    let driver = |error: &sqlx::Error| error.as_database_error().is_some_and(dialect::is_contention);
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| matches!(error.downcast_ref(), Some(Error::Contended(_))) || error.downcast_ref().is_some_and(driver))
+}
+
+/// Whether it was the database that failed, rather than what it was asked to store.
+pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    let outage = |error: &sqlx::Error| !error.as_database_error().is_some_and(|db| db.is_unique_violation() || db.is_check_violation());
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(outage))
 }
 
 /// An error with everything that caused it, for the log.

@@ -1,12 +1,14 @@
 //! Where connectors and the business meet. Everything here is a lane's handler or called by an edge.
 //!
 //! Inwards: [`inbound`] translates recorded deliveries, [`poll`] reads what changed; both end in [`intake`], which resolves
-//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work; [`rates`] reads exchange rates. Outwards: [`push`] tells channels
-//! quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
-//! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
-//! merchant has accepted what the first push would do.
+//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. [`rates`] reads exchange rates. Outwards:
+//! [`push`] tells channels quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent,
+//! and an outcome that is not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only
+//! observes until the merchant has accepted what the first push would do. What people do to stock by hand is in [`shelves`];
+//! orders that are not paid in time let go of theirs in [`expiry`]. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
+pub mod expiry;
 pub mod fanout;
 pub mod golive;
 pub mod inbound;
@@ -16,8 +18,11 @@ pub mod poll;
 pub mod push;
 pub mod rates;
 pub mod setup;
+pub mod shelves;
 mod store;
 pub mod subscriptions;
+pub mod tax;
+pub mod wanted;
 pub mod writeback;
 
 mod connectors;
@@ -71,6 +76,8 @@ impl Sync {
             .with(LaneKind::Webhooks, subscriptions::Subscriptions(self.clone()))
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
             .with(LaneKind::Rates, rates::Rates(self.clone()))
+            .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
+            .with(LaneKind::Tax, tax::Tax(self.clone()))
     }
 }
 

@@ -8,4 +8,6 @@ mod documents;
 mod doors;
 mod golive;
 mod journey;
+mod rates;
+mod tax;
 mod trouble;

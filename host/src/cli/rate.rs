@@ -88,6 +88,7 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                     ("TO", "last_on"),
                     ("RATES", "count"),
                     ("CHANGED", "changed_at"),
+                    ("READY", "ready_at"),
                 ],
             );
             say!("");

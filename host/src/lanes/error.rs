@@ -20,6 +20,9 @@ pub enum HandlerError {
     /// Waiting for a rate slot: no failure, no attempt burnt.
     #[error("throttled")]
     Throttled { at_ms: i64 },
+    /// Another unit of work stood in the way: no failure, tried again at once.
+    #[error("another unit of work stood in the way")]
+    Contended,
     /// Trying again cannot help until a person has looked.
     #[error("{reason}")]
     Quarantine { reason: String },
@@ -45,6 +48,6 @@ impl From<Error> for HandlerError {
 
 impl From<store::Error> for HandlerError {
     fn from(error: store::Error) -> Self {
-        Self::failed(store::chain(&error))
+        if store::is_contended(&error) { Self::Contended } else { Self::failed(store::chain(&error)) }
     }
 }

@@ -54,7 +54,9 @@ kinds! {
     Fulfilment "fulfilment",
     Rates "rates",
     Reconcile "reconcile",
+    Expiry "expiry",
     Housekeeping "housekeeping",
+    Tax "tax",
 }
 
 impl LaneKind {

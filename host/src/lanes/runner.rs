@@ -51,7 +51,9 @@ impl Default for Limits {
                 LaneKind::Push | LaneKind::Fulfilment => (16, 4),
                 LaneKind::Poll => (16, 2),
                 LaneKind::Listings | LaneKind::Webhooks | LaneKind::Rates | LaneKind::Reconcile => (8, 1),
-                LaneKind::Housekeeping => (2, 2),
+                LaneKind::Housekeeping | LaneKind::Expiry => (2, 2),
+                // Running totals have one writer.
+                LaneKind::Tax => (4, 1),
             };
             (*kind, Cap { total, per_connection })
         };
@@ -287,6 +289,11 @@ async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), Hand
     let outcome = match result {
         Ok(()) => Outcome::Done,
         Err(HandlerError::Throttled { at_ms }) => Outcome::Throttled { at_ms },
+        Err(HandlerError::Contended) => {
+            tracing::debug!(tenant = ctx.tenant.as_str(), lane = %claim.key(), "another unit of work stood in the way");
+            // The database has made one of the two wait already, so there is no pause here.
+            Outcome::Throttled { at_ms: ctx.now_ms() }
+        }
         Err(HandlerError::Quarantine { reason }) => Outcome::Quarantine { reason },
         Err(HandlerError::Failed { reason, retry_after_ms }) => {
             tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), failures = claim.failures() + 1, reason, "lane failed");

@@ -233,10 +233,13 @@ pub async fn renew(tx: &mut WriteTx, claims: &[Claim], now_ms: i64) -> Result<Ve
         let mut values = vec![Value::from(now_ms.saturating_add(LEASE_MS))];
         values.extend(chunk.iter().map(|owner| Value::from(*owner)));
         let list: Vec<String> = (2..chunk.len() + 2).map(|n| format!("${n}")).collect();
+        // Locked in the order of their ids, like everybody who takes several lanes.
         let sql = format!(
-            "UPDATE lane SET lease_until = $1, next_due = $1 WHERE {} AND owner IN ({}) RETURNING tenant, id, epoch",
+            "WITH mine (t, i) AS MATERIALIZED (SELECT tenant, id FROM lane WHERE {} AND owner IN ({}) ORDER BY tenant, id{})
+             UPDATE lane SET lease_until = $1, next_due = $1 FROM mine WHERE tenant = t AND id = i RETURNING tenant, id, epoch",
             held!(),
-            list.join(", ")
+            list.join(", "),
+            tx.dialect().for_update()
         );
         for row in tx.fetch_built(sql, &values).await? {
             kept.insert((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<i64>(2)?));

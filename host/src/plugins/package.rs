@@ -51,9 +51,11 @@ pub enum Error {
     File { path: PathBuf, source: std::io::Error },
     #[error("`cargo` could not be started: {0}. A Rust toolchain with the target {TARGET} is needed (rustup target add {TARGET})")]
     NoCargo(std::io::Error),
-    #[error("cargo could not build {dir}; its own words are above. If it misses the target: rustup target add {TARGET}")]
+    #[error("the Rust target {TARGET} is missing and rustup could not add it; hint: rustup target add {TARGET}")]
+    NoTarget,
+    #[error("cargo could not build {dir}; its own words are above")]
     Cargo { dir: PathBuf },
-    #[error("{dir} has no `cdylib`; write `[lib] crate-type = [\"cdylib\"]` into its Cargo.toml")]
+    #[error("cargo made no module of {dir}; a connector is a library crate: it needs a src/lib.rs")]
     NoLibrary { dir: PathBuf },
     #[error(
         "the crate imports `{module}` / `{name}`, which does not exist in the sandbox; find the dependency that needs it and drop it or its feature"
@@ -114,8 +116,21 @@ impl Build<'_> {
         Ok(Metadata { target_dir: path("target_directory")?, workspace: path("workspace_root")? })
     }
 
+    /// Connectors need a target that a fresh toolchain may lack; rustup fetches it once.
+    fn ensure_target(&self) -> Result<(), Error> {
+        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(self.dir).output().map_err(Error::NoCargo)?;
+        let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
+        if sysroot.join("lib/rustlib").join(TARGET).is_dir() {
+            return Ok(());
+        }
+        eprintln!("the Rust target {TARGET} is missing: rustup target add {TARGET}");
+        let added = Command::new("rustup").args(["target", "add", TARGET]).current_dir(self.dir).stdin(Stdio::null()).status();
+        if added.is_ok_and(|status| status.success()) { Ok(()) } else { Err(Error::NoTarget) }
+    }
+
     /// Runs cargo and returns the path of the core module.
     fn compile(&self, target_dir: &Path, metadata: &Metadata) -> Result<PathBuf, Error> {
+        self.ensure_target()?;
         let mut command = Command::new("cargo");
         for name in CLEARED {
             command.env_remove(name);
@@ -125,7 +140,9 @@ impl Build<'_> {
             remap.push(format!("--remap-path-prefix={}=/home", home.display()));
         }
         command
-            .args(["build", "--release", "--locked", "--lib", "--target", TARGET, "--message-format", "json-render-diagnostics"])
+            // The crate type is ours to say: a native `cdylib` with a component's export names does not link.
+            .args(["rustc", "--release", "--locked", "--lib", "--crate-type", "cdylib", "--target", TARGET])
+            .args(["--message-format", "json-render-diagnostics"])
             .arg("--manifest-path")
             .arg(self.dir.join("Cargo.toml"))
             .arg("--target-dir")
@@ -159,12 +176,10 @@ struct Metadata {
     workspace: PathBuf,
 }
 
-/// The file of a `cdylib` in one line of cargo's messages. The last one is the crate asked for.
+/// The module in one line of cargo's messages. The last one is the crate asked for.
 fn library(line: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(line).ok()?;
-    let is_library = message["reason"] == "compiler-artifact"
-        && message["target"]["crate_types"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"));
-    if !is_library {
+    if message["reason"] != "compiler-artifact" {
         return None;
     }
     message["filenames"].as_array()?.iter().filter_map(Value::as_str).find(|name| name.ends_with(".wasm")).map(PathBuf::from)

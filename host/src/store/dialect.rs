@@ -38,6 +38,16 @@ impl Dialect {
             Self::Postgres => " FOR UPDATE",
         }
     }
+
+    /// Takes a name until the unit of work ends; whoever asks for the same name meanwhile waits. SQLite's one writer makes
+    /// it unnecessary there.
+    pub(super) fn claim_name(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            // The lock's own type, void, is none of the types a row is read as.
+            Self::Postgres => Some("SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)"),
+        }
+    }
 }
 
 pub fn version_sql(dialect: Dialect) -> &'static str {

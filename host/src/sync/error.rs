@@ -30,6 +30,10 @@ pub enum Error {
     #[error(transparent)]
     Rates(#[from] crate::rates::Error),
     #[error(transparent)]
+    Crossborder(#[from] crate::crossborder::Error),
+    #[error(transparent)]
+    Money(#[from] crate::money::Error),
+    #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),
@@ -69,6 +73,7 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
                 _ => HandlerError::Failed { reason: failure.message, retry_after_ms },
             }
         }
+        error if crate::store::is_contended(&error) => HandlerError::Contended,
         error => HandlerError::failed(crate::store::chain(&error)),
     }
 }

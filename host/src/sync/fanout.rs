@@ -1,35 +1,44 @@
 //! Stock has changed: which listings must be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Error, push, push_lane, store};
+use crate::catalog;
 use crate::ctx::Ctx;
-use crate::id::{ConnectionId, VariantId};
+use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::lanes;
 use crate::listings::{self, Filter, Link, Tracking};
 use crate::page::{MAX_LIMIT, PageRequest};
 use crate::store::WriteTx;
 
-/// Makes the push lane of every connection due that lists one of these variants, in the caller's unit of work. Values are
-/// read when they are sent, so a burst of changes is one push.
+/// Makes the push lane of every connection due that lists one of these variants, or a kit that contains one, in the caller's
+/// unit of work. Values are read when they are sent, so a burst of changes is one push.
 pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
     if variants.is_empty() {
         return Ok(());
     }
-    let listings = listings::listings_of_variants(tx, &ctx.tenant, variants).await?;
+    let kits = catalog::kits_with(tx, &ctx.tenant, variants).await?;
+    let shown: Vec<VariantId> = variants.iter().cloned().chain(kits).collect::<BTreeSet<_>>().into_iter().collect();
+    let listings = listings::listings_of_variants(tx, &ctx.tenant, &shown).await?;
     let told: Vec<_> = listings.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
-    store::want(tx, ctx, push::STOCK, &told).await?;
+    want(tx, ctx, &told).await
+}
+
+/// These listings are to be told anew. Lanes first: a push holds its lane before it touches what its listings were told, and
+/// two units of work that lock the same rows in opposite directions wait for each other until the database kills one.
+pub async fn want(tx: &mut WriteTx, ctx: &Ctx, told: &[(&ListingId, &ConnectionId)]) -> Result<(), Error> {
     let mut lanes: Vec<_> = told.iter().map(|(_, connection)| push_lane(connection)).collect();
     lanes.sort();
     lanes.dedup();
     lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms()).await?;
-    Ok(())
+    store::want(tx, ctx, push::STOCK, told).await
 }
 
 /// How much a connection shows has changed: every linked listing of it is told anew.
 pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
     let filter = Filter { connection: Some(connection.clone()), link: Some(Link::Linked), variant: None };
     let mut request = PageRequest::first(MAX_LIMIT);
+    lanes::make_due(tx, ctx, &push_lane(connection), ctx.now_ms()).await?;
     loop {
         let page = listings::list(tx, &ctx.tenant, &filter, &request).await?;
         let told: Vec<_> =
@@ -37,11 +46,9 @@ pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &Connec
         store::want(tx, ctx, push::STOCK, &told).await?;
         match page.next_cursor {
             Some(cursor) => request.cursor = Some(cursor),
-            None => break,
+            None => return Ok(()),
         }
     }
-    lanes::make_due(tx, ctx, &push_lane(connection), ctx.now_ms()).await?;
-    Ok(())
 }
 
 /// A new order was placed in the shop `connection`, which has lowered its own quantities: what it was told moves along, so

@@ -4,11 +4,14 @@
 //! from one shop named as the source; what the first push would change is shown as a plan; and only accepting that very plan,
 //! while it still holds, lets the connection push.
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::push::{self, STOCK, Told};
-use super::{Error, Sync, fanout, push_lane, store, writeback_lane};
+use super::push::{STOCK, Told};
+use super::shelves::insist;
+use super::{Error, Sync, fanout, push_lane, store, wanted, writeback_lane};
+use crate::catalog;
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, ListingId, PlanId, VariantId};
@@ -19,7 +22,7 @@ use crate::orders;
 use crate::page::PageRequest;
 use crate::plugins::manifest::Capability;
 use crate::stock;
-use crate::store::{Sql, Store};
+use crate::store::{Sql, Store, WriteTx};
 
 /// One listing that would show something else.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -56,7 +59,12 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
     let ids: Vec<ListingId> = linked.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(&mut conn, &ctx.tenant, &ids).await?;
     let mapped = locations::mapped(&mut conn, &ctx.tenant, &connection.id).await?;
+    let variants: Vec<VariantId> = linked.iter().filter_map(|listing| listing.variant.clone()).collect();
+    let kits = catalog::recipes(&mut conn, &ctx.tenant, &variants).await?;
     drop(conn);
+    // A kit is not counted; what it is made of is, where it is listed by itself.
+    let linked: Vec<Listing> =
+        linked.into_iter().filter(|l| l.variant.as_ref().is_none_or(|variant| !kits.contains_key(variant))).collect();
     let reference = format!("opening:{}", connection.id);
     let mut counted = Vec::new();
     for chunk in linked.chunks(200) {
@@ -66,6 +74,8 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let counting: Vec<VariantId> = chunk.iter().filter_map(|listing| listing.variant.clone()).collect();
+                    orders::hold_short(tx, &ctx, &counting).await?;
                     let default = locations::ensure_default(tx, &ctx).await?;
                     let mut open = orders::open_units(tx, &ctx.tenant, &shop).await?;
                     let mut variants = Vec::new();
@@ -143,7 +153,7 @@ async fn differences(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) ->
     let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(conn, &ctx.tenant, &ids).await?;
     let (mut changes, mut unchanged) = (Vec::new(), 0);
-    for wanted in push::wanted_of(conn, ctx, connection, listings).await?.into_values() {
+    for wanted in wanted::wanted_of(conn, ctx, connection, listings).await?.into_values() {
         let seen = levels.get(&wanted.listing.id).cloned().unwrap_or_default();
         let shows = Told(seen.into_iter().map(|level| (level.location.unwrap_or_default(), level.quantity)).collect());
         if wanted.value.0.iter().all(|(place, quantity)| shows.0.get(place) == Some(quantity)) {
@@ -192,6 +202,7 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
     let ids: Vec<ListingId> = linked.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(tx, &ctx.tenant, &ids).await?;
     let due: Vec<_> = ids.iter().map(|id| (id, &connection.id)).collect();
+    lanes::make_due_many(tx, ctx, &[push_lane(&connection.id), writeback_lane(&connection.id)], ctx.now_ms()).await?;
     store::want(tx, ctx, STOCK, &due).await?;
     for id in &ids {
         // What the plan was made from is what the channel shows.
@@ -201,33 +212,34 @@ async fn go_live(tx: &mut crate::store::WriteTx, ctx: &Ctx, connection: &Connect
             store::told_is(tx, ctx, id, STOCK, Some(&shows)).await?;
         }
     }
-    lanes::make_due_many(tx, ctx, &[push_lane(&connection.id), writeback_lane(&connection.id)], ctx.now_ms()).await?;
     Ok(live)
 }
 
 /// Stock was changed by hand: waiting orders are served first, then the channels are told.
 pub async fn stock_set(store: &Store, ctx: &Ctx, change: StockChange) -> Result<bool, Error> {
-    let ctx = ctx.clone();
-    store
-        .write(move |tx| {
+    insist(store, || {
+        let (ctx, change) = (ctx.clone(), change.clone());
+        move |tx: &mut WriteTx| -> BoxFuture<'_, Result<bool, Error>> {
             Box::pin(async move {
+                let variants = [change.variant];
+                orders::hold_short(tx, &ctx, &variants).await?;
                 let location = match change.location {
                     Some(location) => location,
                     None => locations::ensure_default(tx, &ctx).await?,
                 };
-                let (variant, reference) = (&change.variant, &change.reference);
+                let (variant, reference) = (&variants[0], &change.reference);
                 let booked = match change.kind {
                     StockChangeKind::Count(units) => stock::count(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Receive(units) => stock::receive(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Adjust(units) => stock::adjust(tx, &ctx, variant, &location, units, reference).await?,
                 };
-                let variants = [change.variant.clone()];
                 orders::fill_short(tx, &ctx, &variants).await?;
                 fanout::stock_changed(tx, &ctx, &variants).await?;
                 Ok(booked)
             })
-        })
-        .await
+        }
+    })
+    .await
 }
 
 /// A change of stock made by a person.

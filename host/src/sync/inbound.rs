@@ -188,12 +188,9 @@ async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, 
         .write(move |tx| {
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
-                let mut ties = BTreeSet::new();
-                for arrived in &orders {
-                    if let Ingested::Tie(_) = intake::take(tx, &ctx, &sync, &connection, arrived).await? {
-                        ties.insert(arrived.order.external_id.clone());
-                    }
-                }
+                let taken = intake::take(tx, &ctx, &sync, &connection, &orders).await?;
+                let tied = orders.iter().zip(&taken).filter(|(_, ingested)| matches!(ingested, Ingested::Tie(_)));
+                let ties: BTreeSet<String> = tied.map(|(arrived, _)| arrived.order.external_id.clone()).collect();
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "order", external_id, why).await?;
                 }

@@ -1,13 +1,15 @@
 //! Orders coming in, by webhook or by poll: the one path both take.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Sync, fanout, store};
+use super::{Error, Sync, expiry, fanout, store, tax};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
+use crate::id::VariantId;
 use crate::listings;
 use crate::orders::{self, ChannelOrder, Ingested, LineKind, Origin, Resolution};
+use crate::stock;
 use crate::store::{Sql, WriteTx};
 
 /// An order ready to be stored.
@@ -45,22 +47,63 @@ pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, or
     Ok(found)
 }
 
-/// Stores one order and everything that follows from it, in the caller's unit of work.
-pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connection, arrived: &Arrived) -> Result<Ingested, Error> {
-    let origin = Origin { connection: connection.id.clone(), since_at: connection.since_at, authoritative: arrived.authoritative };
-    let ingested = orders::ingest(tx, ctx, &sync.vault, &origin, &arrived.order, &arrived.found).await?;
-    store::clear_refusal(tx, ctx, &connection.id, "order", &arrived.order.external_id).await?;
-    if let Ingested::Stored { new, change, .. } = &ingested {
-        let units = sold_units(&arrived.order);
-        if *new && arrived.order.holds_nothing_because(connection.since_at).is_none() {
-            fanout::sold_at(tx, ctx, &connection.id, arrived.order.placed_at, &units).await?;
-        } else if !change.variants.is_empty() {
-            let external: Vec<&str> = units.keys().map(String::as_str).collect();
-            fanout::unsure_at(tx, ctx, &connection.id, &external).await?;
-        }
-        fanout::stock_changed(tx, ctx, &change.variants).await?;
+/// Stores orders and everything that follows from them, in the caller's unit of work.
+///
+/// Rows are locked in one direction whatever is in the list: the lane that waits for payments, the orders by name, those that
+/// wait for the same goods, their stock, the outbound lanes, what listings were told. Two pages that share a variant wait for
+/// each other and never deadlock.
+pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connection, arrived: &[Arrived]) -> Result<Vec<Ingested>, Error> {
+    let names: BTreeSet<&str> = arrived.iter().map(|arrived| arrived.order.external_id.as_str()).collect();
+    expiry::await_payment(tx, ctx, &connection.id, arrived.iter().map(|arrived| &arrived.order)).await?;
+    orders::claim(tx, ctx, &connection.id, &names).await?;
+    let sold: BTreeSet<VariantId> = arrived.iter().flat_map(|arrived| arrived.found.values().cloned()).collect();
+    let sold = catalog::counted(tx, &ctx.tenant, sold).await?;
+    orders::hold_together(tx, ctx, &connection.id, &names, &sold).await?;
+    if arrived.len() > 1 {
+        stock::lock(tx, ctx, &sold).await?;
     }
-    Ok(ingested)
+    let (mut taken, mut moved, mut freed) = (Vec::with_capacity(arrived.len()), BTreeSet::new(), BTreeSet::new());
+    for Arrived { order, found, authoritative } in arrived {
+        let origin = Origin { connection: connection.id.clone(), since_at: connection.since_at, authoritative: *authoritative };
+        let ingested = orders::ingest(tx, ctx, &sync.vault, &origin, order, found).await?;
+        store::clear_refusal(tx, ctx, &connection.id, "order", &order.external_id).await?;
+        if let Ingested::Stored { change, .. } = &ingested {
+            moved.extend(change.variants.iter().cloned());
+            freed.extend(change.freed.iter().cloned());
+        }
+        taken.push(ingested);
+    }
+    // What one order gave back goes to those that wait for it, before anybody else can be promised it.
+    let freed: Vec<VariantId> = freed.into_iter().collect();
+    moved.extend(orders::fill_short(tx, ctx, &freed).await?.variants);
+    fanout::stock_changed(tx, ctx, &moved.into_iter().collect::<Vec<_>>()).await?;
+    for (arrived, ingested) in arrived.iter().zip(&taken) {
+        note_what_the_shop_did(tx, ctx, connection, &arrived.order, ingested).await?;
+        if let Ingested::Stored { order, .. } = ingested {
+            tax::wanted(tx, ctx, order, arrived.order.placed_at).await?;
+        }
+    }
+    Ok(taken)
+}
+
+/// A sale lowers what the shop shows of itself; what another change does to it is not known.
+async fn note_what_the_shop_did(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &Connection,
+    order: &ChannelOrder,
+    ingested: &Ingested,
+) -> Result<(), Error> {
+    let Ingested::Stored { new, change, .. } = ingested else { return Ok(()) };
+    let units = sold_units(order);
+    if *new && order.holds_nothing_because(connection.since_at).is_none() {
+        return fanout::sold_at(tx, ctx, &connection.id, order.placed_at, &units).await;
+    }
+    if !change.variants.is_empty() {
+        let external: Vec<&str> = units.keys().map(String::as_str).collect();
+        return fanout::unsure_at(tx, ctx, &connection.id, &external).await;
+    }
+    Ok(())
 }
 
 /// Units sold per listing of the shop, as far as its lines say.
@@ -88,11 +131,12 @@ pub async fn retry_parked(sync: &Sync, ctx: &Ctx, connection: Option<&Connection
             continue;
         }
         completed += missing;
-        let (ctx, id) = (ctx.clone(), order.id);
+        let (ctx, id, placed_at) = (ctx.clone(), order.id, order.placed_at);
         sync.store
             .write(move |tx| {
                 Box::pin(async move {
                     let change = orders::map_lines(tx, &ctx, &id, &found).await?;
+                    tax::wanted(tx, &ctx, &id, placed_at).await?;
                     fanout::stock_changed(tx, &ctx, &change.variants).await
                 })
             })

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 
 use super::error::ending;
 use super::push::{STOCK, Told};
-use super::{Error, Session, Sync, convert, on_behalf, poll, push_lane, store};
+use super::{Error, Session, Sync, convert, fanout, on_behalf, poll, store};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::id::ListingId;
@@ -176,14 +176,15 @@ async fn heal(
         let whole = here.0.len() == value.0.len();
         let trusted = matches!(picture, Picture::Read { since_ms } if whole && known.told_at.is_none_or(|at| at < since_ms));
         tracing::info!(connection = %connection.name, listing = %id, told = ?value.0, found = ?here.0, trusted, "another quantity than the channel was told");
-        store::told_is(tx, ctx, id, STOCK, trusted.then_some(&here)).await?;
-        drifted.push(id.clone());
+        drifted.push((id, trusted.then_some(here)));
     }
     if drifted.is_empty() {
         return Ok(());
     }
-    let due: Vec<_> = drifted.iter().map(|id| (id, &connection.id)).collect();
-    store::want(tx, ctx, STOCK, &due).await?;
-    lanes::make_due(tx, ctx, &push_lane(&connection.id), ctx.now_ms()).await?;
+    let due: Vec<_> = drifted.iter().map(|(id, _)| (*id, &connection.id)).collect();
+    fanout::want(tx, ctx, &due).await?;
+    for (id, here) in &drifted {
+        store::told_is(tx, ctx, id, STOCK, here.as_ref()).await?;
+    }
     Ok(())
 }

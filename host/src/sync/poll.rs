@@ -8,6 +8,7 @@ use super::{Error, Sync, convert, on_behalf, store};
 use crate::connections::{self, Connection, Health};
 use crate::ctx::Ctx;
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
+use crate::plugins::CallError;
 use crate::plugins::wire::Fault;
 
 pub struct Poll(pub Sync);
@@ -15,6 +16,8 @@ pub struct Poll(pub Sync);
 const STREAM: &str = "orders-in";
 /// Orders a page: a page is one plugin call and one unit of work.
 const PAGE: u32 = 100;
+/// Runs in a row in which a record that the channel cannot give just now is asked for again before it counts as refused.
+const PATIENCE: i64 = 3;
 
 impl Handler for Poll {
     fn run<'a>(&'a self, ctx: &'a Ctx, claim: &'a Claim) -> BoxFuture<'a, Result<(), HandlerError>> {
@@ -44,7 +47,15 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
             return Err(error);
         }
     };
-    let mut refusals: Vec<(String, String)> = page.refused.into_iter().map(|r| (r.external_id, r.failure.message)).collect();
+    let mut refusals = Vec::new();
+    let mut passing = None;
+    for refused in page.refused {
+        match refused.failure.fault {
+            Fault::Throttled => passing = Some(refused.failure),
+            Fault::Remote | Fault::Network if claim.failures() < PATIENCE => passing = Some(refused.failure),
+            _ => refusals.push((refused.external_id, refused.failure.message)),
+        }
+    }
     let mut arrived = Vec::new();
     let mut conn = sync.store.read().await?;
     for order in page.orders {
@@ -58,20 +69,56 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         }
     }
     drop(conn);
-    commit(sync, ctx, claim, &connection, arrived, refusals, page.cursor, page.more).await?;
-    note_health(sync, ctx, &connection, None).await
+    // A page with a record that could not be had just now is read again; what it did bring is stored already.
+    let ending = if passing.is_some() { None } else { Some(Ending { cursor: page.cursor, more: page.more }) };
+    store_page(sync, ctx, claim, &connection, arrived, refusals, ending).await?;
+    match passing {
+        Some(failure) => Err(CallError::Failed(failure).into()),
+        None => note_health(sync, ctx, &connection, None).await,
+    }
 }
 
-#[allow(clippy::too_many_arguments)] // one page and where it goes
-async fn commit(
+/// Where the stream goes on after a page.
+#[derive(Clone)]
+struct Ending {
+    cursor: String,
+    more: bool,
+}
+
+/// The whole page in one unit of work; if something in it cannot be stored, each order in its own, so that one bad record
+/// becomes a refusal that people see and the others go on.
+async fn store_page(
+    sync: &Sync,
+    ctx: &Ctx,
+    claim: &Claim,
+    connection: &Connection,
+    arrived: Vec<Arrived>,
+    mut refusals: Vec<(String, String)>,
+    ending: Option<Ending>,
+) -> Result<(), Error> {
+    match store_unit(sync, ctx, claim, connection, arrived.clone(), refusals.clone(), ending.clone()).await {
+        Err(error) if !arrived.is_empty() && !matches!(error, Error::Lane(_)) && !crate::store::is_outage(&error) => {}
+        ended => return ended,
+    }
+    for one in arrived {
+        let external_id = one.order.external_id.clone();
+        match store_unit(sync, ctx, claim, connection, vec![one], Vec::new(), None).await {
+            Err(error) if matches!(error, Error::Lane(_)) || crate::store::is_outage(&error) => return Err(error),
+            Err(error) => refusals.push((external_id, crate::store::chain(&error))),
+            Ok(()) => {}
+        }
+    }
+    store_unit(sync, ctx, claim, connection, Vec::new(), refusals, ending).await
+}
+
+async fn store_unit(
     sync: &Sync,
     ctx: &Ctx,
     claim: &Claim,
     connection: &Connection,
     arrived: Vec<Arrived>,
     refusals: Vec<(String, String)>,
-    cursor: String,
-    more: bool,
+    ending: Option<Ending>,
 ) -> Result<(), Error> {
     let (sync, ctx, claim, connection) = (sync.clone(), ctx.clone(), claim.clone(), connection.clone());
     let store = sync.store.clone();
@@ -79,12 +126,11 @@ async fn commit(
         .write(move |tx| {
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
-                for arrived in &arrived {
-                    intake::take(tx, &ctx, &sync, &connection, arrived).await?;
-                }
+                intake::take(tx, &ctx, &sync, &connection, &arrived).await?;
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "order", external_id, why).await?;
                 }
+                let Some(Ending { cursor, more }) = ending else { return Ok(()) };
                 store::put_cursor(tx, &ctx, &connection.id, STREAM, &cursor).await?;
                 let outcome = if more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
                 Ok(lanes::finish(tx, &ctx, &claim, outcome).await?)

@@ -12,18 +12,15 @@ use sha2::{Digest, Sha256};
 
 use super::error::ending;
 use super::store::{self, Desired, Effect};
+use super::wanted::{Wanted, wanted};
 use super::{Error, Session, Sync, on_behalf, poll};
-use crate::catalog;
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::id::{EffectId, ListingId};
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
-use crate::listings::{self, Listing, Tracking};
-use crate::locations;
 use crate::plugins::CallError;
 use crate::plugins::wire::{self, Fault, Sent, commerce, stock_out};
-use crate::stock;
-use crate::store::{Sql, WriteTx};
+use crate::store::WriteTx;
 
 pub const STOCK: &str = "stock";
 /// Listings a batch: one call, at most 200 changes.
@@ -37,14 +34,6 @@ const CONFLICT_PAUSE_MS: i64 = 250;
 /// What a channel shows: quantity by its location, `""` where it has none.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Told(pub BTreeMap<String, i64>);
-
-/// What one listing should show now, and why.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    pub listing: Listing,
-    pub value: Told,
-    pub reason: String,
-}
 
 /// One change as it is stored in an effect: everything the call needs, so that a repeat is the same call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -95,54 +84,6 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         return read_back(sync, ctx, claim, &connection, &session, &effect, changes).await;
     }
     send(sync, ctx, claim, &connection, &session, effect, changes).await
-}
-
-/// What these listings should show, from stock as it is now.
-pub async fn wanted(
-    conn: &mut impl Sql,
-    ctx: &Ctx,
-    connection: &Connection,
-    due: &[Desired],
-) -> Result<BTreeMap<ListingId, Wanted>, Error> {
-    let ids: Vec<ListingId> = due.iter().map(|desired| desired.listing.clone()).collect();
-    let listings = listings::find_many(conn, &ctx.tenant, &ids).await?;
-    wanted_of(conn, ctx, connection, listings).await
-}
-
-pub async fn wanted_of(
-    conn: &mut impl Sql,
-    ctx: &Ctx,
-    connection: &Connection,
-    listings: Vec<Listing>,
-) -> Result<BTreeMap<ListingId, Wanted>, Error> {
-    let variants: Vec<_> = listings.iter().filter_map(|listing| listing.variant.clone()).collect();
-    let known = catalog::find_many(conn, &ctx.tenant, &variants).await?;
-    let pooled = stock::availability(conn, &ctx.tenant, &variants).await?;
-    let mapped = locations::mapped(conn, &ctx.tenant, &connection.id).await?;
-    let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
-    let seen = listings::levels(conn, &ctx.tenant, &ids).await?;
-    let mut wanted = BTreeMap::new();
-    for listing in listings {
-        let Some(variant) = listing.variant.clone().filter(|_| listing.tracking == Tracking::Tracked) else { continue };
-        let safety = known.get(&variant).map_or(0, |variant| variant.facts.safety);
-        let show = |available: i64| listing.publication.quantity(available, safety, connection.buffer);
-        let mut value = Told::default();
-        let available = pooled.get(&variant).copied().unwrap_or_default().available();
-        if mapped.is_empty() {
-            // Without a mapping, everything goes to the channel's only or first location.
-            let place = seen.get(&listing.id).and_then(|levels| levels.first()).and_then(|level| level.location.clone());
-            value.0.insert(place.unwrap_or_default(), show(available));
-        } else {
-            let levels = stock::levels(conn, &ctx.tenant, &variant).await?;
-            for (external, ours) in &mapped {
-                let here = levels.iter().find(|level| level.location == *ours).map_or(0, |level| level.on_hand - level.reserved);
-                value.0.insert(external.clone(), show(here));
-            }
-        }
-        let reason = format!("{available} available, {safety} kept safe, {} held back", listing.publication.buffer + connection.buffer);
-        wanted.insert(listing.id.clone(), Wanted { listing, value, reason });
-    }
-    Ok(wanted)
 }
 
 /// Stores the batch as an effect. `None`: there is nothing to tell.

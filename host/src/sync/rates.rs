@@ -15,8 +15,9 @@ use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
 use crate::money::decimal_from_text;
+use crate::plugins::wire::Fault;
 use crate::plugins::wire::rates_in::{Publication, RateKind as WireKind, RatePage};
-use crate::rates::{self, Observation, SeriesKey};
+use crate::rates::{self, Observation, Purpose, SeriesKey};
 use entrepot_crossborder::fx::RateKind;
 
 pub struct Rates(pub Sync);
@@ -50,12 +51,35 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         Err(error) => {
             let error = Error::from(error);
             poll::note_health(sync, ctx, &connection, Some(&error)).await?;
-            return Err(error);
+            return wait_out(sync, ctx, claim, error).await;
         }
     };
     take(sync, ctx, claim, &connection, read(&connection.plugin, page)?).await?;
+    // Whoever asks next, perhaps inside a unit of work, finds the table made.
+    rates::table(&mut sync.store.read().await?, &ctx.tenant, Purpose::Tax).await?;
     poll::note_health(sync, ctx, &connection, None).await
 }
+
+/// A source that is down for a day is no lane that stands still: after some quick tries it is left alone for a while, for as
+/// long as it takes. The connection's health says so meanwhile.
+async fn wait_out(sync: &Sync, ctx: &Ctx, claim: &Claim, error: Error) -> Result<(), Error> {
+    let outage = error.failure().is_some_and(|failure| matches!(failure.fault, Fault::Remote | Fault::Network));
+    if !outage || claim.failures() < QUICK_TRIES {
+        return Err(error);
+    }
+    let (ctx, claim) = (ctx.clone(), claim.clone());
+    sync.store
+        .write(move |tx| {
+            Box::pin(async move {
+                lanes::fence(tx, &claim).await?;
+                Ok(lanes::finish(tx, &ctx, &claim, Outcome::Again { at_ms: ctx.now_ms() + OUTAGE_PAUSE_MS }).await?)
+            })
+        })
+        .await
+}
+
+const QUICK_TRIES: i64 = 4;
+const OUTAGE_PAUSE_MS: i64 = 15 * 60_000;
 
 /// A page in our own strict form.
 struct Read {
@@ -150,7 +174,7 @@ async fn take(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, re
     if recorded.corrected > 0 {
         tracing::info!(connection = %connection.name, corrected = recorded.corrected, "rates were corrected by their source");
     }
-    let (ctx, claim, id) = (ctx.clone(), claim.clone(), connection.id.clone());
+    let (ctx, claim, id, source) = (ctx.clone(), claim.clone(), connection.id.clone(), connection.plugin.clone());
     sync.store
         .write(move |tx| {
             Box::pin(async move {
@@ -162,6 +186,9 @@ async fn take(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, re
                     store::refuse(tx, &ctx, &id, KIND, key, why).await?;
                 }
                 store::put_cursor(tx, &ctx, &id, STREAM, &read.cursor).await?;
+                if !read.more {
+                    rates::ready(tx, &ctx, &source).await?;
+                }
                 let outcome = if read.more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
                 Ok(lanes::finish(tx, &ctx, &claim, outcome).await?)
             })

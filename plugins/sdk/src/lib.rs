@@ -1,6 +1,6 @@
 //! Write a connector for Entrepot in Rust.
 //!
-//! A connector is a `cdylib` crate with a `manifest.json` beside its `Cargo.toml`. It implements one `Guest` trait per
+//! A connector is a library crate with a `manifest.json` beside its `Cargo.toml`. It implements one `Guest` trait per
 //! capability on a unit struct and names the capabilities once:
 //!
 //! ```ignore

@@ -165,6 +165,8 @@ async fn record(app: &App, ctx: &Ctx, series: &SeriesKey, title: &str, observati
             .write(move |tx| Box::pin(async move { Ok::<_, Error>(rates::record(tx, &ctx, &series, &title, &piece).await?) }))
             .await?;
     }
+    let (ctx, source) = (ctx.clone(), series.source.clone());
+    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(rates::ready(tx, &ctx, &source).await?) })).await?;
     Ok(recorded)
 }
 

@@ -111,10 +111,7 @@ fn merge(earlier: &mut Value, update: Value) {
 /// Tells people, unless an earlier try has.
 fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outcome>) {
     let looked: Vec<&Dispatch> = open.iter().filter(|(_, known)| known.marked).map(|(dispatch, _)| *dispatch).collect();
-    let look = |dispatch: &&Dispatch| {
-        if shop.settings.tracking_extension { requests::list_tracking(&dispatch.order) } else { requests::list_notes(&dispatch.order) }
-    };
-    let seen = shop.ask_all(&looked.iter().map(look).collect::<Vec<_>>());
+    let seen = shop.ask_all(&looked.iter().map(|dispatch| what_people_see(shop, &dispatch.order)).collect::<Vec<_>>());
     let mut calls: Vec<(&str, Call)> = Vec::new();
     let mut told = Vec::new();
     for (dispatch, known) in &open {
@@ -128,7 +125,7 @@ fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outco
             None => String::new(),
         };
         if shop.settings.tracking_extension {
-            let new = dispatch.tracking.iter().filter(|tracking| !before.contains(&format!("\"{}\"", tracking.number)));
+            let new = dispatch.tracking.iter().filter(|tracking| !tells_number(&before, &tracking.number));
             calls.extend(new.map(|tracking| (dispatch.key.as_str(), requests::create_tracking(dispatch, tracking))));
         } else if !before.contains(&dispatch.reference) {
             calls.push((&dispatch.key, requests::create_note(dispatch)));
@@ -151,18 +148,34 @@ fn show(shop: &Shop<'_>, open: Vec<(&Dispatch, Known)>, outcomes: &mut Vec<Outco
     }
 }
 
-/// What the order tells of its parcels: our marks, and the extension's entries where there is one.
+/// What the order tells of its parcels: our marks, and the extension's entries where there is one. A mark whose notice
+/// people cannot see yet is half a shipment: it is left out, so that the host dispatches it again and [`show`] completes it.
 pub fn shipped(shop: &Shop<'_>, order: &str) -> Result<Vec<Shipment>, Failure> {
     if !is_id(order) {
         return Err(Failure::missing(format!("\"{order}\" is not an order of this shop.")));
     }
     let document = shop.ask(&requests::retrieve_order(order))?.document;
     let mut shipments = translate::shipments(&document).map_err(|refusal| refusal.into_failure(&format!("order {order}")))?;
+    let visible = shop.ask(&what_people_see(shop, order))?;
+    let text = visible.document.to_string();
+    shipments.retain(|shipment| match shipment.extras.iter().any(|extra| extra.key == "reference") {
+        true if shop.settings.tracking_extension => shipment.tracking.iter().all(|tracking| tells_number(&text, &tracking.number)),
+        true => text.contains(&shipment.external_id),
+        false => true,
+    });
     if shop.settings.tracking_extension {
-        let answer = shop.ask(&requests::list_tracking(order))?;
         let known: Vec<String> = shipments.iter().flat_map(|shipment| &shipment.tracking).map(|t| t.number.clone()).collect();
-        let others = rows(&answer)?.iter().filter_map(translate::plugin_tracking);
+        let others = rows(&visible)?.iter().filter_map(translate::plugin_tracking);
         shipments.extend(others.filter(|shipment| !shipment.tracking.iter().any(|t| known.contains(&t.number))));
     }
     Ok(shipments)
+}
+
+fn what_people_see(shop: &Shop<'_>, order: &str) -> Call {
+    if shop.settings.tracking_extension { requests::list_tracking(order) } else { requests::list_notes(order) }
+}
+
+/// Whether the extension's entries, as JSON text, have a parcel of this number.
+fn tells_number(entries: &str, number: &str) -> bool {
+    entries.contains(&format!("\"{number}\""))
 }
