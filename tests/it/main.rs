@@ -8,4 +8,5 @@ mod documents;
 mod doors;
 mod golive;
 mod journey;
+mod shelves;
 mod trouble;
