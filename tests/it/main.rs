@@ -8,5 +8,7 @@ mod documents;
 mod doors;
 mod golive;
 mod journey;
+
+mod shelves;
 mod tax;
 mod trouble;
