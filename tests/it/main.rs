@@ -8,7 +8,6 @@ mod documents;
 mod doors;
 mod golive;
 mod journey;
-
 mod shelves;
 mod tax;
 mod trouble;
