@@ -21,6 +21,7 @@ mod office;
 mod place;
 mod plugin;
 mod print;
+mod rate;
 mod sales;
 mod serve;
 mod shelves;
@@ -79,6 +80,8 @@ enum Command {
     Stock(Noun<sales::Stock>),
     /// What was sold.
     Order(Noun<sales::Order>),
+    /// Exchange rates.
+    Rate(Noun<rate::Command>),
     /// Where goods lie.
     Location(Noun<sales::Location>),
     /// Tax, duty and landed cost: who owes what by which rule.
@@ -169,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Listing(noun) => finish(with_hub(noun.place, async |hub, json| catalogue::listing(hub, noun.command, json).await)),
         Command::Stock(noun) => finish(with_hub(noun.place, async |hub, json| sales::stock(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
+        Command::Rate(noun) => finish(with_hub(noun.place, async |hub, json| rate::run(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
         Command::Crossborder(noun) => {
             let json = noun.place.json;

@@ -10,6 +10,7 @@ mod locations;
 mod orders;
 mod plugins;
 mod products;
+mod rates;
 mod shelves;
 mod stock;
 mod sync;
@@ -38,6 +39,7 @@ pub fn router(app: &App) -> Router {
         locations::add,
         orders::add,
         crossborder::add,
+        rates::add,
         sync::add,
         deliveries::add,
         keys::add,

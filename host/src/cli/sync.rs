@@ -12,10 +12,10 @@ pub enum Command {
     Plan { connection: String },
     /// Accept a plan; its connection goes live.
     Apply { plan: String },
-    /// Run now: orders-in, listings-in, webhooks, push or fulfilment.
+    /// Run now: orders-in, listings-in, webhooks, rates-in, push or fulfilment.
     Run {
         connection: String,
-        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "push", "fulfilment"])]
+        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "rates-in", "push", "fulfilment"])]
         what: String,
     },
     /// What the hub is busy with, what was not sent, what was refused.

@@ -20,6 +20,7 @@ use crate::listings::{self, Filter, Link, Listing, Tracking};
 use crate::locations;
 use crate::orders;
 use crate::page::PageRequest;
+use crate::plugins::manifest::Capability;
 use crate::stock;
 use crate::store::{Sql, Store, WriteTx};
 
@@ -117,6 +118,12 @@ async fn all(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId) -> Resul
 
 /// What a push would change now. Stored, so that accepting names exactly this.
 pub async fn plan(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<Plan, Error> {
+    if !sync.connectors.registry.get(&ctx.tenant, &connection.plugin)?.manifest().has(Capability::StockOut) {
+        return Err(Error::refused(
+            format!("nothing is published over `{}`: its connector takes no stock", connection.name),
+            "such a connection only reads, and needs no plan",
+        ));
+    }
     let mut conn = sync.store.read().await?;
     let (changes, unchanged, parked) = differences(&mut conn, ctx, connection).await?;
     drop(conn);

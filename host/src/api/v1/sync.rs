@@ -20,7 +20,7 @@ pub fn add(routes: Routes) -> Routes {
         .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
         .post("/sync/lanes/release", "Let a lane that stands still run now", release)
-        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, push or fulfilment", run)
+        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, rates-in, push or fulfilment", run)
         .post("/connections/{connection}/plan", "What a push would change now", plan)
         .post("/plans/{plan}/accept", "Accept a plan; its connection goes live", accept)
 }
@@ -98,6 +98,7 @@ enum What {
     OrdersIn,
     ListingsIn,
     Webhooks,
+    RatesIn,
     Push,
     Fulfilment,
 }
@@ -108,6 +109,7 @@ async fn run(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Wish>
         What::OrdersIn => sync::poll_lane(&connection.id),
         What::ListingsIn => sync::listings_lane(&connection.id),
         What::Webhooks => sync::subscriptions_lane(&connection.id),
+        What::RatesIn => sync::rates_lane(&connection.id),
         What::Push => sync::push_lane(&connection.id),
         What::Fulfilment => sync::writeback_lane(&connection.id),
     };
