@@ -19,6 +19,7 @@ mod hub;
 mod office;
 mod place;
 mod plugin;
+mod price;
 mod print;
 mod sales;
 mod serve;
@@ -75,11 +76,13 @@ enum Command {
     Listing(Noun<catalogue::Listing>),
     /// What is on the shelf and what is promised.
     Stock(Noun<sales::Stock>),
+    /// Base prices, price lists, and telling them to channels.
+    Price(Noun<price::Command>),
     /// What was sold.
     Order(Noun<sales::Order>),
     /// Where goods lie.
     Location(Noun<sales::Location>),
-    /// First plans, runs by hand, repairs.
+    /// Plans, limits and pauses of pushes, runs by hand, repairs.
     Sync(Noun<sync::Command>),
     /// API keys.
     Key(Noun<office::Key>),
@@ -154,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Product(noun) => finish(with_hub(noun.place, async |hub, json| catalogue::product(hub, noun.command, json).await)),
         Command::Listing(noun) => finish(with_hub(noun.place, async |hub, json| catalogue::listing(hub, noun.command, json).await)),
         Command::Stock(noun) => finish(with_hub(noun.place, async |hub, json| sales::stock(hub, noun.command, json).await)),
+        Command::Price(noun) => finish(with_hub(noun.place, async |hub, json| price::run(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
         Command::Sync(noun) => finish(with_hub(noun.place, async |hub, json| sync::run(hub, noun.command, json).await)),

@@ -198,6 +198,7 @@ ids! {
     DataKeyId "dky" "a data key",
     ReturnId "rma" "a return",
     CallId "cal" "a plugin call",
+    PriceLineId "prl" "a line of a price list",
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod orders;
 pub mod page;
 pub mod patch;
 pub mod plugins;
+pub mod pricing;
 pub mod secrets;
 pub mod sheet;
 pub mod stock;

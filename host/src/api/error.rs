@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, secrets, store, sync,
+    access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, secrets, store, sync,
 };
 
 macro_rules! codes {
@@ -205,6 +205,23 @@ impl From<listings::Error> for Error {
     }
 }
 
+impl From<pricing::Error> for Error {
+    fn from(error: pricing::Error) -> Self {
+        match error {
+            pricing::Error::Store(error) => error.into(),
+            pricing::Error::Cursor(error) => error.into(),
+            pricing::Error::Catalog(error) => error.into(),
+            pricing::Error::Connection(error) => error.into(),
+            pricing::Error::Sheet(error) => error.into(),
+            pricing::Error::UnknownLine { .. } => Self::of(Code::NotFound, &error),
+            pricing::Error::Invalid { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            pricing::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
+            pricing::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
+            pricing::Error::Rates(_) | pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<locations::Error> for Error {
     fn from(error: locations::Error) -> Self {
         match error {
@@ -352,6 +369,7 @@ impl From<sync::Error> for Error {
             sync::Error::Order(error) => error.into(),
             sync::Error::Fulfilment(error) => error.into(),
             sync::Error::Location(error) => error.into(),
+            sync::Error::Pricing(error) => error.into(),
             sync::Error::Inbox(error) => error.into(),
             sync::Error::Secrets(error) => error.into(),
             sync::Error::Schedule(error) => error.into(),

@@ -8,6 +8,7 @@ mod listings;
 mod locations;
 mod orders;
 mod plugins;
+mod prices;
 mod products;
 mod stock;
 mod sync;
@@ -32,6 +33,7 @@ pub fn router(app: &App) -> Router {
         products::add,
         listings::add,
         stock::add,
+        prices::add,
         locations::add,
         orders::add,
         sync::add,

@@ -23,7 +23,7 @@ macro_rules! migrations {
 }
 
 /// In the order they run; a number once used stays.
-const MIGRATIONS: &[Migration] = migrations!["0001_spine", "0002_plugins", "0003_access"];
+const MIGRATIONS: &[Migration] = migrations!["0001_spine", "0002_plugins", "0003_access", "0006_pricing"];
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

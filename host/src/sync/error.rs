@@ -28,6 +28,8 @@ pub enum Error {
     #[error(transparent)]
     Location(#[from] crate::locations::Error),
     #[error(transparent)]
+    Pricing(#[from] crate::pricing::Error),
+    #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),

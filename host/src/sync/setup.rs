@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, inbound, poll};
+use super::{Error, Sync, fanout, inbound, poll, store};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
 use crate::id::VariantId;
@@ -11,6 +11,7 @@ use crate::listings;
 use crate::locations;
 use crate::page::PageRequest;
 use crate::plugins::wire;
+use crate::pricing;
 use crate::secrets::Secret;
 
 /// What the merchant gives.
@@ -119,6 +120,8 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
                 vault.forget(tx, &ctx, id.as_str()).await?;
                 listings::forget_connection(tx, &ctx, &id).await?;
                 locations::forget_connection(tx, &ctx, &id).await?;
+                pricing::forget_connection(tx, &ctx, &id).await?;
+                store::forget_guards(tx, &ctx, &id).await?;
                 schedule::remove_connection(tx, &ctx, &id).await?;
                 lanes::remove_connection(tx, &ctx, &id).await?;
                 crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;
@@ -140,6 +143,7 @@ pub async fn link_all(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result
                     let (applied, next) = listings::link_matching(tx, &ctx2, &id, &page).await?;
                     let variants: Vec<VariantId> = applied.linked.iter().map(|(_, variant)| variant.clone()).collect();
                     fanout::stock_changed(tx, &ctx2, &variants).await?;
+                    fanout::prices_changed(tx, &ctx2, Some(&variants)).await?;
                     Ok::<_, Error>((applied, next))
                 })
             })

@@ -155,7 +155,8 @@ async fn resume(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<St
     let resumed = app.store.write(move |tx| {
         Box::pin(async move {
             let resumed = connections::resume(tx, &ctx, &id).await?;
-            let due = [crate::sync::poll_lane(&id), crate::sync::push_lane(&id), crate::sync::writeback_lane(&id)];
+            let mut due = crate::sync::guards::push_lanes(&id);
+            due.extend([crate::sync::poll_lane(&id), crate::sync::writeback_lane(&id)]);
             crate::lanes::make_due_many(tx, &ctx, &due, ctx.now_ms()).await?;
             Ok::<_, Error>(resumed)
         })
