@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, rates, secrets,
-    store, sync,
+    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, rates,
+    secrets, store, sync,
 };
 
 macro_rules! codes {
@@ -203,6 +203,23 @@ impl From<listings::Error> for Error {
             listings::Error::Catalog(error) => error.into(),
             listings::Error::Unknown { .. } | listings::Error::UnknownVariant { .. } => Self::of(Code::NotFound, &error),
             listings::Error::Publication { .. } => Self::of(Code::Invalid, &error),
+        }
+    }
+}
+
+impl From<pricing::Error> for Error {
+    fn from(error: pricing::Error) -> Self {
+        match error {
+            pricing::Error::Store(error) => error.into(),
+            pricing::Error::Cursor(error) => error.into(),
+            pricing::Error::Catalog(error) => error.into(),
+            pricing::Error::Connection(error) => error.into(),
+            pricing::Error::Sheet(error) => error.into(),
+            pricing::Error::UnknownLine { .. } => Self::of(Code::NotFound, &error),
+            pricing::Error::Invalid { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            pricing::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
+            pricing::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
+            pricing::Error::Rates(_) | pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
         }
     }
 }
@@ -428,6 +445,7 @@ impl From<sync::Error> for Error {
             sync::Error::Order(error) => error.into(),
             sync::Error::Fulfilment(error) => error.into(),
             sync::Error::Location(error) => error.into(),
+            sync::Error::Pricing(error) => error.into(),
             sync::Error::Inbox(error) => error.into(),
             sync::Error::Crossborder(error) => error.into(),
             sync::Error::Money(error) => error.into(),
