@@ -7,5 +7,7 @@ mod changes;
 mod documents;
 mod doors;
 mod golive;
+mod guards;
 mod journey;
+mod prices;
 mod trouble;
