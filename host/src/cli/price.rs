@@ -232,8 +232,9 @@ async fn set_base(hub: &Hub, variant: &str, what: &str, money: Value) -> Result<
 /// The whole policy with what was named changed; what is only shown is left out.
 fn policy(shown: Value, options: &[String]) -> Result<Value, Stop> {
     let mut fields = shown.as_object().cloned().unwrap_or_default();
-    fields.remove("connection");
-    fields.remove("pushed");
+    for shown in ["connection", "pushed", "shown_in", "shown_to"] {
+        fields.remove(shown);
+    }
     for text in options {
         let (name, value) = super::pair(text)?;
         let value = match (name, value) {

@@ -250,8 +250,8 @@ async fn view(app: &App, ctx: &Ctx, connection: &Connection) -> Result<Value, Er
     let pushes = pricing::pushes(&mut conn, &ctx.tenant, &connection.id).await?;
     let mut answer = serde_json::to_value(&asked.policy)?;
     answer["connection"] = json!(connection.name);
-    answer["currency"] = json!(asked.currency);
-    answer["country"] = json!(asked.country);
+    answer["shown_in"] = json!(asked.currency);
+    answer["shown_to"] = json!(asked.country);
     answer["pushed"] = json!(pushes);
     Ok(answer)
 }

@@ -61,7 +61,7 @@ pub fn seen(listing: &Listing) -> Option<Money> {
     Money::parse(amount, Currency::from_code(currency).ok()?).ok()
 }
 
-pub fn wire_changes(changes: &[Change]) -> Vec<prices_out::PriceChange> {
+pub(super) fn wire_changes(changes: &[Change]) -> Vec<prices_out::PriceChange> {
     let one = |change: &Change| {
         let price = change.value.price()?;
         Some(prices_out::PriceChange {
@@ -75,7 +75,7 @@ pub fn wire_changes(changes: &[Change]) -> Vec<prices_out::PriceChange> {
     changes.iter().filter_map(one).collect()
 }
 
-pub fn readings(changes: &[Change], readings: Vec<prices_out::Reading>) -> Readings {
+pub(super) fn readings(changes: &[Change], readings: Vec<prices_out::Reading>) -> Readings {
     let of = |change: &Change| {
         let reading = readings.iter().find(|reading| reading.listing == change.external_id)?;
         let price = reading.price.as_ref().and_then(|price| Money::parse(&price.amount, Currency::from_code(&price.currency).ok()?).ok());

@@ -26,7 +26,7 @@ pub async fn wants(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, due:
 }
 
 /// The call's list, keyed `LISTING` or `LISTING@LOCATION`.
-pub fn wire_changes(changes: &[Change]) -> Vec<stock_out::StockChange> {
+pub(super) fn wire_changes(changes: &[Change]) -> Vec<stock_out::StockChange> {
     let each = |change: &Change| -> Vec<stock_out::StockChange> {
         let before = change.previous.as_ref().and_then(Shows::quantities);
         let one = |(location, quantity): (&String, &i64)| stock_out::StockChange {
@@ -41,7 +41,7 @@ pub fn wire_changes(changes: &[Change]) -> Vec<stock_out::StockChange> {
     changes.iter().flat_map(each).collect()
 }
 
-pub fn key(change: &Change, location: &str) -> String {
+pub(super) fn key(change: &Change, location: &str) -> String {
     match location {
         "" => change.listing.to_string(),
         location => format!("{}@{location}", change.listing),
@@ -49,7 +49,7 @@ pub fn key(change: &Change, location: &str) -> String {
 }
 
 /// Only the locations that a change was about count.
-pub fn readings(changes: &[Change], readings: Vec<stock_out::Reading>) -> Readings {
+pub(super) fn readings(changes: &[Change], readings: Vec<stock_out::Reading>) -> Readings {
     let of = |change: &Change| {
         let reading = readings.iter().find(|reading| reading.listing == change.external_id)?;
         let at = |location: &String| {
