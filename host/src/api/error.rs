@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, rates, secrets,
-    store, sync,
+    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, rates,
+    secrets, store, sync,
 };
 
 macro_rules! codes {
@@ -207,6 +207,23 @@ impl From<listings::Error> for Error {
     }
 }
 
+impl From<pricing::Error> for Error {
+    fn from(error: pricing::Error) -> Self {
+        match error {
+            pricing::Error::Store(error) => error.into(),
+            pricing::Error::Cursor(error) => error.into(),
+            pricing::Error::Catalog(error) => error.into(),
+            pricing::Error::Connection(error) => error.into(),
+            pricing::Error::Sheet(error) => error.into(),
+            pricing::Error::UnknownLine { .. } => Self::of(Code::NotFound, &error),
+            pricing::Error::Invalid { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            pricing::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
+            pricing::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
+            pricing::Error::Rates(_) | pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<locations::Error> for Error {
     fn from(error: locations::Error) -> Self {
         match error {
@@ -296,6 +313,35 @@ impl From<secrets::Error> for Error {
     }
 }
 
+impl From<crossborder::Error> for Error {
+    fn from(error: crossborder::Error) -> Self {
+        use crossborder::Error as Tax;
+        match error {
+            Tax::Store(error) => error.into(),
+            Tax::Cursor(error) => error.into(),
+            Tax::Series(error) => error.into(),
+            Tax::Document(_) => Self::internal(&error),
+            Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
+                Self::of(Code::NotFound, &error)
+            }
+            Tax::EntityInUse { .. } => Self::of(Code::Conflict, &error),
+            Tax::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
+            Tax::BadFact { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            Tax::BadPeriod { .. } => Self::of(Code::Invalid, &error).about("period"),
+            Tax::Rules(_)
+            | Tax::List(_)
+            | Tax::Question(_)
+            | Tax::Rates(_)
+            | Tax::Report(_)
+            | Tax::Threshold(_)
+            | Tax::Gate(_)
+            | Tax::Papers(_)
+            | Tax::Credit(_)
+            | Tax::Money(_) => Self::of(Code::Invalid, &error),
+        }
+    }
+}
+
 impl From<rates::Error> for Error {
     fn from(error: rates::Error) -> Self {
         use entrepot_crossborder::fx;
@@ -322,35 +368,6 @@ impl From<rates::Error> for Error {
                 | fx::Error::Money(_),
             )
             | rates::Error::Money(_) => Self::of(Code::Invalid, &error),
-        }
-    }
-}
-
-impl From<crossborder::Error> for Error {
-    fn from(error: crossborder::Error) -> Self {
-        use crossborder::Error as Tax;
-        match error {
-            Tax::Store(error) => error.into(),
-            Tax::Cursor(error) => error.into(),
-            Tax::Series(error) => error.into(),
-            Tax::Document(_) => Self::internal(&error),
-            Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
-                Self::of(Code::NotFound, &error)
-            }
-            Tax::EntityInUse { .. } => Self::of(Code::Conflict, &error),
-            Tax::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
-            Tax::BadFact { field, .. } => Self::of(Code::Invalid, &error).about(field),
-            Tax::BadPeriod { .. } => Self::of(Code::Invalid, &error).about("period"),
-            Tax::Rules(_)
-            | Tax::List(_)
-            | Tax::Question(_)
-            | Tax::Rates(_)
-            | Tax::Report(_)
-            | Tax::Threshold(_)
-            | Tax::Gate(_)
-            | Tax::Papers(_)
-            | Tax::Credit(_)
-            | Tax::Money(_) => Self::of(Code::Invalid, &error),
         }
     }
 }
@@ -430,10 +447,11 @@ impl From<sync::Error> for Error {
             sync::Error::Order(error) => error.into(),
             sync::Error::Fulfilment(error) => error.into(),
             sync::Error::Location(error) => error.into(),
+            sync::Error::Pricing(error) => error.into(),
             sync::Error::Inbox(error) => error.into(),
-            sync::Error::Rates(error) => error.into(),
             sync::Error::Crossborder(error) => error.into(),
             sync::Error::Money(error) => error.into(),
+            sync::Error::Rates(error) => error.into(),
             sync::Error::Secrets(error) => error.into(),
             sync::Error::Schedule(error) => error.into(),
             sync::Error::Plugin(error) => error.into(),

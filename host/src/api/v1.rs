@@ -9,6 +9,7 @@ mod listings;
 mod locations;
 mod orders;
 mod plugins;
+mod prices;
 mod products;
 mod rates;
 mod shelves;
@@ -36,6 +37,7 @@ pub fn router(app: &App) -> Router {
         listings::add,
         stock::add,
         shelves::add,
+        prices::add,
         locations::add,
         orders::add,
         crossborder::add,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, poll};
+use super::{Error, Sync, fanout, poll, store};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, VariantId};
@@ -12,6 +12,7 @@ use crate::locations;
 use crate::page::PageRequest;
 use crate::plugins::manifest::Manifest;
 use crate::plugins::wire;
+use crate::pricing;
 use crate::secrets::Secret;
 use crate::stock;
 
@@ -128,6 +129,8 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
                 listings::forget_connection(tx, &ctx, &id).await?;
                 locations::forget_connection(tx, &ctx, &id).await?;
                 stock::drop_rule(tx, &ctx, Some(&id)).await?;
+                pricing::forget_connection(tx, &ctx, &id).await?;
+                store::forget_guards(tx, &ctx, &id).await?;
                 schedule::remove_connection(tx, &ctx, &id).await?;
                 lanes::remove_connection(tx, &ctx, &id).await?;
                 crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;
@@ -149,6 +152,7 @@ pub async fn link_all(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result
                     let (applied, next) = listings::link_matching(tx, &ctx2, &id, &page).await?;
                     let variants: Vec<VariantId> = applied.linked.iter().map(|(_, variant)| variant.clone()).collect();
                     fanout::stock_changed(tx, &ctx2, &variants).await?;
+                    fanout::prices_changed(tx, &ctx2, Some(&variants)).await?;
                     Ok::<_, Error>((applied, next))
                 })
             })

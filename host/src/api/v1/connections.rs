@@ -158,7 +158,8 @@ async fn resume(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<St
             let id = connection.id;
             let resumed = connections::resume(tx, &ctx, &id).await?;
             let mut due = setup::reading_lanes(&id, plugin.manifest());
-            due.extend([crate::sync::push_lane(&id), crate::sync::writeback_lane(&id)]);
+            due.extend(crate::sync::guards::push_lanes(&id));
+            due.push(crate::sync::writeback_lane(&id));
             crate::lanes::make_due_many(tx, &ctx, &due, ctx.now_ms()).await?;
             Ok::<_, Error>(resumed)
         })
