@@ -12,7 +12,7 @@ use entrepot::sync::{self, golive, setup};
 use entrepot_simulators::rates::{CentralBank, CentralBankConfig, RateService, RateServiceConfig};
 use entrepot_simulators::{Fault, When};
 use entrepot_tests::connectors;
-use entrepot_tests::hub::{NOON, Place, TestHub, pumped};
+use entrepot_tests::hub::{NOON, TestHub, pumped};
 use entrepot_tests::on_both;
 use jiff::Span;
 use jiff::civil::{Date, Weekday, date};
