@@ -64,7 +64,9 @@ pub(super) async fn await_payment<'a>(
     connection: &ConnectionId,
     orders: impl Iterator<Item = &'a ChannelOrder>,
 ) -> Result<(), Error> {
-    let Some(placed_at) = orders.filter(|order| order.payment == Payment::Pending).map(|order| order.placed_at).min() else { return Ok(()) };
+    let Some(placed_at) = orders.filter(|order| order.payment == Payment::Pending).map(|order| order.placed_at).min() else {
+        return Ok(());
+    };
     if let Some(wait_ms) = stock::rule(tx, &ctx.tenant, Some(connection)).await?.unpaid_ms {
         let at_ms = placed_at.saturating_add(wait_ms).max(ctx.now_ms());
         lanes::make_due(tx, ctx, &expiry_lane(connection), at_ms).await?;
