@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::model::{Amounts, ChannelLine, ChannelOrder, ExactAmounts, Payment, Personal, Status};
+use super::model::{Amounts, ChannelLine, ChannelOrder, ExactAmounts, Payment, Status};
 use super::*;
 use crate::catalog::{self, Facts, Part, Sku};
 use crate::id::{Entropy, LocationId};

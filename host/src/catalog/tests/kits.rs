@@ -84,7 +84,8 @@ on_both! {
         for round in 0..8 {
             let v = variants(&db, &[&format!("A{round}"), &format!("B{round}")]).await;
             let (a, b) = (&v[0], &v[1]);
-            let (one, other) = tokio::join!(set(&db, a, &[(b, 1)]), set(&db, b, &[(a, 1)]));
+            let (of_a, of_b) = ([(b, 1)], [(a, 1)]);
+            let (one, other) = tokio::join!(set(&db, a, &of_a), set(&db, b, &of_b));
             assert!(one.is_ok() != other.is_ok(), "one of the two: {one:?}, {other:?}");
         }
     }

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::on_both;
-use crate::store::tests::TestDb;
 
 fn allot(at_least: i64, at_most: Option<i64>, share_bps: i64) -> Allotment {
     Allotment { at_least, at_most, share_bps }

@@ -39,24 +39,25 @@ async fn at_once<T: Send + 'static>(
     })
 }
 
-fn selling(
-    shop: &Arc<Shop>,
-    targets: impl Fn(usize) -> Vec<Target> + Send + Sync + 'static,
-) -> impl Fn(usize) -> futures::future::BoxFuture<'static, Result<Settled, Error>> {
+type Settling = futures::future::BoxFuture<'static, Result<Settled, Error>>;
+
+/// A new order each time, with the targets of its number.
+fn selling<F>(shop: &Arc<Shop>, targets: F) -> impl Fn(usize) -> Settling + Send + Sync + use<F>
+where
+    F: Fn(usize) -> Vec<Target> + Send + Sync + 'static,
+{
     let (shop, targets) = (shop.clone(), Arc::new(targets));
     move |n| {
         let (shop, targets) = (shop.clone(), targets(n));
         Box::pin(async move {
             let (ctx, order) = (shop.ctx.clone(), OrderId::new(&shop.ctx.ids));
-            shop.db
-                .store
-                .write(move |tx| {
-                    Box::pin(async move {
-                        let sale = Sale { order: &order, revision: 1, connection: None, country: None, again: None };
-                        settle(tx, &ctx, sale, &targets).await
-                    })
+            let settled = shop.db.store.write(move |tx| {
+                Box::pin(async move {
+                    let sale = Sale { order: &order, revision: 1, connection: None, country: None, again: None };
+                    settle(tx, &ctx, sale, &targets).await
                 })
-                .await
+            });
+            settled.await
         })
     }
 }
