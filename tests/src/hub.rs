@@ -385,7 +385,7 @@ impl TestHub {
             }
             let filter = listings::Filter { connection: Some(connection.id.clone()), ..Default::default() };
             let page = listings::list(&mut conn, &self.app.ctx.tenant, &filter, &PageRequest::first(500)).await.unwrap();
-            for wanted in sync::wanted::wanted_of(&mut conn, &self.app.ctx, &connection, page.items).await.unwrap().into_values() {
+            for wanted in sync::push::wanted_of(&mut conn, &self.app.ctx, &connection, page.items).await.unwrap().into_values() {
                 let sku = wanted.listing.sku.unwrap_or_default();
                 let (shows, should) = (shop.shows(&sku), wanted.value.0.values().next().copied());
                 if shows != should {
