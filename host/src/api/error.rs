@@ -319,6 +319,7 @@ impl From<crossborder::Error> for Error {
         match error {
             Tax::Store(error) => error.into(),
             Tax::Cursor(error) => error.into(),
+            Tax::Series(error) => error.into(),
             Tax::Document(_) => Self::internal(&error),
             Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
                 Self::of(Code::NotFound, &error)

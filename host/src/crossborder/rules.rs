@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, store};
 use crate::ctx::{Ctx, Tenant};
+use crate::rates::{self, Purpose};
 use crate::store::{Sql, WriteTx};
 
 static BUILTIN: LazyLock<Result<Arc<RuleSet>, LoadError>> = LazyLock::new(|| RuleSet::builtin().map(Arc::new));
@@ -34,13 +35,18 @@ pub fn builtin() -> Result<Arc<RuleSet>, Error> {
 }
 
 /// Published exchange rates by which orders of this merchant are judged.
-pub async fn rates(_conn: &mut impl Sql, _tenant: &Tenant) -> Result<Arc<RateTable>, Error> {
-    embedded_rates()
+pub async fn rates(conn: &mut impl Sql, tenant: &Tenant) -> Result<Arc<RateTable>, Error> {
+    Ok(rates::table(conn, tenant, Purpose::Tax).await?.table)
 }
 
 /// The rates that come with the program.
 pub fn embedded_rates() -> Result<Arc<RateTable>, Error> {
     EMBEDDED.clone().map_err(Error::Rates)
+}
+
+/// How old an exchange rate may be, by the merchant's setting; `None` = any age.
+pub(super) async fn greatest_rate_age(conn: &mut impl Sql, tenant: &Tenant) -> Result<Option<u32>, Error> {
+    Ok(rates::table(conn, tenant, Purpose::Tax).await?.max_age_days)
 }
 
 /// The rules in force for a merchant.
