@@ -141,6 +141,9 @@ pub async fn ask(conn: &mut impl Sql, tenant: &Tenant, entity: Option<&Entity>, 
         question.mode = question.mode.take().or_else(|| entity.facts.mode.clone());
         question.incoterm = question.incoterm.or(entity.facts.incoterm);
     }
+    if question.max_rate_age_days.is_none() {
+        question.max_rate_age_days = rules::greatest_rate_age(conn, tenant).await?;
+    }
     let (set, rates) = (rules(conn, tenant).await?, rates(conn, tenant).await?);
     Ok(quote(&set, &rates, &question)?)
 }

@@ -123,6 +123,7 @@ async fn answer(
         question.seller.previous_year_eur_minor =
             totals::oss_of_year(tx, &ctx.tenant, &seller.entity, &seller.facts, year.saturating_sub(1), None).await?;
     }
+    question.max_rate_age_days = rules::greatest_rate_age(tx, &ctx.tenant).await?;
     let mut found = match quote(set, rates, &question) {
         Ok(found) => found,
         Err(error) => {

@@ -43,6 +43,11 @@ pub fn embedded_rates() -> Result<Arc<RateTable>, Error> {
     rates::built_in().map_err(Error::Rates)
 }
 
+/// How old an exchange rate may be, by the merchant's setting; `None` = any age.
+pub(super) async fn greatest_rate_age(conn: &mut impl Sql, tenant: &Tenant) -> Result<Option<u32>, Error> {
+    Ok(rates::table(conn, tenant, Purpose::Tax).await?.max_age_days)
+}
+
 /// The rules in force for a merchant.
 pub async fn rules(conn: &mut impl Sql, tenant: &Tenant) -> Result<Arc<RuleSet>, Error> {
     let files = store::rule_files(conn, tenant).await?;
