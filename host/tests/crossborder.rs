@@ -44,8 +44,23 @@ fn a_question_is_answered_from_a_file_from_standard_input_and_from_flags() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("q.json"), IOSS).unwrap();
     let flags = [
-        "quote", "--from", "cn", "--to", "de", "--price", "40", "--qty", "2", "--shipping", "5.00", "--date", "2026-03-10", "--buyer",
-        "consumer", "--channel", "marketplace",
+        "quote",
+        "--from",
+        "cn",
+        "--to",
+        "de",
+        "--price",
+        "40",
+        "--qty",
+        "2",
+        "--shipping",
+        "5.00",
+        "--date",
+        "2026-03-10",
+        "--buyer",
+        "consumer",
+        "--channel",
+        "marketplace",
     ];
     for (arguments, input) in [(&["quote", "q.json"][..], ""), (&["quote"][..], IOSS), (&["quote", "-"][..], IOSS), (&flags[..], "")] {
         let answered = run(folder.path(), arguments, input);
@@ -95,7 +110,9 @@ fn own_rule_files_answer_for_one_question() {
 fn cases_are_checked_one_line_each_and_the_exit_code_tells() {
     let folder = tempfile::tempdir().unwrap();
     let case = |id: &str, op: &str, input: &str, expected: &str| {
-        format!(r#"{{"id":"{id}","op":"{op}","title":"","why":"","input":{input},"expected":{expected},"sources":[],"verification":"computed"}}"#)
+        format!(
+            r#"{{"id":"{id}","op":"{op}","title":"","why":"","input":{input},"expected":{expected},"sources":[],"verification":"computed"}}"#
+        )
     };
     let file = |name: &str, cases: &[String]| {
         let text = format!(r#"{{"suite":"x","version":1,"as_of":"2026-11-21","vectors":[{}]}}"#, cases.join(","));
