@@ -7,7 +7,7 @@
 //! Money is in minor units of the shop's currency, beside it what the buyer saw. Personal data (buyer, addresses, note) is
 //! sealed under the buyer's own key and never stored in clear.
 //!
-//! Called by `sync` (ingest), `fulfilment` (resettle) and the edges (reading). Stock that moved is returned as
+//! Called by `sync` (ingest), `fulfilment` (shipping) and the edges (reading). Stock that moved is returned as
 //! [`stock::Change`]; the caller makes the outbound lanes due in the same transaction.
 
 mod error;
@@ -93,13 +93,6 @@ pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Res
     stored.revision += 1;
     store::record(tx, ctx, order, "mapped", serde_json::json!({ "lines": mapped })).await?;
     ingest::write_down_recipes(tx, ctx, &mut stored.lines, &mapped.into_iter().collect()).await?;
-    ingest::resettle(tx, ctx, &mut stored, None).await
-}
-
-/// Settles an order's reservations anew, after a shipment or after stock arrived.
-pub async fn resettle(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<stock::Change, Error> {
-    let mut stored = approach(tx, ctx, order, BTreeSet::new()).await?;
-    stored.revision += 1;
     ingest::resettle(tx, ctx, &mut stored, None).await
 }
 

@@ -47,9 +47,8 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
 async fn let_go(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<Outcome, Error> {
     let Some(wait_ms) = stock::rule(tx, &ctx.tenant, Some(connection)).await?.unpaid_ms else { return Ok(Outcome::Done) };
     let (count, change) = orders::let_unpaid_go(tx, ctx, connection, ctx.now_ms().saturating_sub(wait_ms), AT_ONCE).await?;
+    orders::fill_short(tx, ctx, &change.freed).await?;
     fanout::stock_changed(tx, ctx, &change.variants).await?;
-    let filled = orders::fill_short(tx, ctx, &change.freed).await?;
-    fanout::stock_changed(tx, ctx, &filled.variants).await?;
     if count >= AT_ONCE as usize {
         return Ok(Outcome::Again { at_ms: ctx.now_ms() });
     }

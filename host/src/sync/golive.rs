@@ -61,9 +61,9 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
                         }
                         variants.push(variant.clone());
                     }
-                    let filled = orders::fill_short(tx, &ctx, &variants).await?;
+                    // Those that wait take of these variants only, so telling of them is enough.
+                    orders::fill_short(tx, &ctx, &variants).await?;
                     fanout::stock_changed(tx, &ctx, &variants).await?;
-                    fanout::stock_changed(tx, &ctx, &filled.variants).await?;
                     Ok::<_, Error>(variants)
                 })
             })

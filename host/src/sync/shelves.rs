@@ -36,9 +36,8 @@ where
 
 /// More can be promised of these: orders that wait for some, then the channels.
 async fn changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
-    let filled = orders::fill_short(tx, ctx, variants).await?;
-    let all: Vec<VariantId> = variants.iter().cloned().chain(filled.variants).collect();
-    fanout::stock_changed(tx, ctx, &all).await
+    orders::fill_short(tx, ctx, variants).await?;
+    fanout::stock_changed(tx, ctx, variants).await
 }
 
 /// Moves goods from one of our places to another. `false` if this was booked before.
