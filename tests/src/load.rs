@@ -54,9 +54,8 @@ impl Outcome {
 pub async fn run(address: SocketAddr, load: &Load, requests: Requests) -> Outcome {
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
-    let workers: Vec<_> = (0..load.connections)
-        .map(|_| tokio::spawn(worker(address, next.clone(), requests.clone(), load.clone(), began)))
-        .collect();
+    let workers: Vec<_> =
+        (0..load.connections).map(|_| tokio::spawn(worker(address, next.clone(), requests.clone(), load.clone(), began))).collect();
     let (mut latencies_us, mut failed) = (Vec::new(), 0);
     for worker in workers {
         let (mut some, bad) = worker.await.unwrap();
@@ -67,13 +66,7 @@ pub async fn run(address: SocketAddr, load: &Load, requests: Requests) -> Outcom
     Outcome { per_second: latencies_us.len() as f64 / began.elapsed().as_secs_f64(), failed, latencies_us }
 }
 
-async fn worker(
-    address: SocketAddr,
-    next: Arc<AtomicU64>,
-    requests: Requests,
-    load: Load,
-    began: Instant,
-) -> (Vec<u64>, u64) {
+async fn worker(address: SocketAddr, next: Arc<AtomicU64>, requests: Requests, load: Load, began: Instant) -> (Vec<u64>, u64) {
     let (mut latencies, mut failed, mut buffer) = (Vec::new(), 0, Vec::with_capacity(8_192));
     let mut stream = None;
     loop {

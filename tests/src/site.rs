@@ -117,6 +117,7 @@ impl Site {
             compiler: connectors::program(),
             zone: "UTC".into(),
             name: "Site".into(),
+            tuning: Default::default(),
         })
         .await
         .unwrap();
@@ -194,8 +195,11 @@ pub async fn connected(app: &App, name: &str, origin: &str) -> Connection {
         since_at: Some(0),
     };
     let text = |bytes: &[u8]| Secret::from_text(std::str::from_utf8(bytes).unwrap());
-    let secrets =
-        BTreeMap::from([("consumer-key".into(), text(b"ck")), ("consumer-secret".into(), text(b"cs")), ("webhook-secret".into(), text(signed::SECRET))]);
+    let secrets = BTreeMap::from([
+        ("consumer-key".into(), text(b"ck")),
+        ("consumer-secret".into(), text(b"cs")),
+        ("webhook-secret".into(), text(signed::SECRET)),
+    ]);
     let grants = vec![Origin::parse(origin).unwrap()];
     setup::add(&app.sync, &app.ctx, setup::Setup { new, secrets, grants }).await.unwrap()
 }

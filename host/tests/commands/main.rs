@@ -24,14 +24,25 @@ impl Program {
 
     fn run(&self, words: &[&str]) -> Output {
         let folder = self.path().to_str().unwrap();
-        Command::new(env!("CARGO_BIN_EXE_entrepot")).current_dir(self.path()).args(words).args(["--json", "--data", folder]).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_entrepot"))
+            .current_dir(self.path())
+            .args(words)
+            .args(["--json", "--data", folder])
+            .output()
+            .unwrap()
     }
 
     /// What a command that works prints.
     fn ok(&self, words: &str) -> Value {
         let output = self.run(&words.split(' ').collect::<Vec<_>>());
-        assert!(output.status.success(), "{words}: {} {}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{words}: {error}: {}", String::from_utf8_lossy(&output.stdout)))
+        assert!(
+            output.status.success(),
+            "{words}: {} {}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{words}: {error}: {}", String::from_utf8_lossy(&output.stdout)))
     }
 
     /// Exit code and everything that a command that does not work prints.

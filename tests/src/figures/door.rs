@@ -107,7 +107,8 @@ async fn accepts(asked: &Asked, report: &mut Report) -> f64 {
     }
     let ratio = |baseline: &[f64]| median(hub.iter().zip(baseline).map(|(hub, base)| hub / base).collect());
     if asked.wants("T1") {
-        let what = format!("durable webhook accepts a second, {CONNECTIONS} connections, verified and deduplicated, against group commit (B3)");
+        let what =
+            format!("durable webhook accepts a second, {CONNECTIONS} connections, verified and deduplicated, against group commit (B3)");
         report.figures.push(Figure::at_least("T1", what, ratio(&groups), 0.60, 0.80));
         report.figures.push(Figure::at_least("T1", "the same against one commit per request (B2)", ratio(&each), 5.0, 5.0));
         report.baseline("B2", "one full-sync commit per request", median(each), "req/s");
@@ -128,7 +129,13 @@ async fn latency(report: &mut Report, rate: f64) {
     }
     let ratio = median(hub.iter().zip(&base).map(|(hub, base)| hub / base).collect());
     report.baseline("B3", format!("p99 of an acknowledgement at {rate} a second"), median(base), "us");
-    report.figures.push(Figure::at_most("T2", format!("p99 of an acknowledgement at {rate} a second (half of T1), against B3's"), ratio, 3.0, 2.0));
+    report.figures.push(Figure::at_most(
+        "T2",
+        format!("p99 of an acknowledgement at {rate} a second (half of T1), against B3's"),
+        ratio,
+        3.0,
+        2.0,
+    ));
     report.figures.push(Figure::at_most("T2", "the same in milliseconds", median(hub) / 1_000.0, 250.0, 250.0));
 }
 
@@ -142,7 +149,13 @@ async fn overhead(report: &mut Report) {
     }
     let ratio = median(hub.iter().zip(&base).map(|(hub, base)| hub / base).collect());
     report.baseline("B0", "bare HTTP 200", median(base), "req/s");
-    report.figures.push(Figure::at_least("T3", "HMAC, routing and headers without the disk (refused signatures), against bare HTTP (B0)", ratio, 0.60, 0.75));
+    report.figures.push(Figure::at_least(
+        "T3",
+        "HMAC, routing and headers without the disk (refused signatures), against bare HTTP (B0)",
+        ratio,
+        0.60,
+        0.75,
+    ));
 }
 
 /// Three times as much as it takes: how much it still takes, what that costs in memory, and whether it keeps its word.
@@ -157,7 +170,13 @@ async fn overload(report: &mut Report, rate: f64) {
     let file = site.as_ref().unwrap().data().join("entrepot.db");
     let rows: i64 = rusqlite::Connection::open(file).unwrap().query_row("SELECT COUNT(*) FROM inbox", [], |row| row.get(0)).unwrap();
     let lost = outcome.answered().saturating_sub(rows as u64);
-    report.figures.push(Figure::at_least("T16", format!("accepts at 3 x T1 ({CROWD} connections), against T1; {} refused", outcome.failed), outcome.per_second / rate, 0.9, 1.0));
+    report.figures.push(Figure::at_least(
+        "T16",
+        format!("accepts at 3 x T1 ({CROWD} connections), against T1; {} refused", outcome.failed),
+        outcome.per_second / rate,
+        0.9,
+        1.0,
+    ));
     report.figures.push(Figure::at_most("T16", "acknowledged and not stored after a kill", lost as f64, 0.0, 0.0));
     report.figures.push(Figure::at_most("T16", "peak memory meanwhile, MiB", peak_mib, 256.0, 160.0));
 }

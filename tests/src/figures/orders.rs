@@ -153,7 +153,10 @@ async fn throughput(asked: &Asked, report: &mut Report) -> f64 {
     }
     if asked.wants("T4") {
         let ratio = median(hub.iter().zip(&base).map(|(hub, base)| hub / base).collect());
-        let what = format!("{:.0} orders a second, from the webhook to the desired rows of {SHOPS} shops, against bare rows in groups of 16 (B4)", median(hub.clone()));
+        let what = format!(
+            "{:.0} orders a second, from the webhook to the desired rows of {SHOPS} shops, against bare rows in groups of 16 (B4)",
+            median(hub.clone())
+        );
         report.figures.push(Figure::at_least("T4", what, ratio, 0.30, 0.50));
         report.baseline("B4", "orders into bare SQLite in groups of 16, 4 channels", median(base), "orders/s");
     }

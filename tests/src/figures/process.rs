@@ -132,7 +132,8 @@ async fn cold_start(site: &Site, path: &str, report: &mut Report) {
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
         assert_eq!(answer.failed, 0, "the first delivery was refused");
     }
-    let what = format!("milliseconds from the start of the process to the first acknowledgement, {CONNECTORS} connectors, {ROWS} deliveries");
+    let what =
+        format!("milliseconds from the start of the process to the first acknowledgement, {CONNECTORS} connectors, {ROWS} deliveries");
     report.figures.push(Figure::at_most("T10", what, median(times), 500.0, 200.0));
 }
 

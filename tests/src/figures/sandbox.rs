@@ -49,8 +49,20 @@ pub async fn measure(asked: &Asked, report: &mut Report) {
         instances(wasm, report).await;
     }
     if asked.wants("T8") {
-        report.figures.push(Figure::at_most("T8", "MiB of a loaded connector without an instance", weighed("loaded") / 1_048_576.0, 4.0, 2.0));
-        report.figures.push(Figure::at_most("T8", "KiB of an instance that has made a call and is kept", weighed("instances") / 1_024.0, 256.0, 96.0));
+        report.figures.push(Figure::at_most(
+            "T8",
+            "MiB of a loaded connector without an instance",
+            weighed("loaded") / 1_048_576.0,
+            4.0,
+            2.0,
+        ));
+        report.figures.push(Figure::at_most(
+            "T8",
+            "KiB of an instance that has made a call and is kept",
+            weighed("instances") / 1_024.0,
+            256.0,
+            96.0,
+        ));
     }
 }
 
@@ -143,7 +155,13 @@ async fn instances(wasm: &[u8], report: &mut Report) {
         drop(store);
         times.push(began.elapsed());
     }
-    report.figures.push(Figure::at_most("T7", "microseconds to make and drop an instance of a connector, median", median_us(times), 20.0, 10.0));
+    report.figures.push(Figure::at_most(
+        "T7",
+        "microseconds to make and drop an instance of a connector, median",
+        median_us(times),
+        20.0,
+        10.0,
+    ));
     let us = median(each_round(boundary_us).await);
     report.figures.push(Figure::at_most("T7", "microseconds of a call that adds one to a number, median", us, 1.0, 0.6));
 }

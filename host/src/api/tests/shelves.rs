@@ -54,7 +54,8 @@ async fn a_kit_is_set_shown_refused_and_cleared() {
     assert_eq!((status, &refusal["code"]), (409, &json!("conflict")), "{refusal}");
     let (status, _) = hub.refused("PUT", "/variants/SET/components", &key, json!({ "components": [{ "component": "NONE" }] })).await;
     assert_eq!(status, 404);
-    let (status, refusal) = hub.refused("PUT", "/variants/SET/components", &key, json!({ "components": [{ "component": "CUP", "quantity": 0 }] })).await;
+    let (status, refusal) =
+        hub.refused("PUT", "/variants/SET/components", &key, json!({ "components": [{ "component": "CUP", "quantity": 0 }] })).await;
     assert_eq!((status, &refusal["field"]), (422, &json!("quantity")), "{refusal}");
     let opening = hub.raw("POST", "/api/v1/stock/opening/file", Some(&key), b"sku,units\nSET,3\nCUP,11\n".to_vec()).await.1;
     assert_eq!((&opening["counted"], opening["refused"].as_array().unwrap().len()), (&json!(1), 1), "{opening}");
