@@ -20,7 +20,9 @@ mod hub;
 mod office;
 mod place;
 mod plugin;
+mod price;
 mod print;
+mod rate;
 mod sales;
 mod serve;
 mod shelves;
@@ -82,13 +84,17 @@ enum Command {
     Listing(Noun<catalogue::Listing>),
     /// What is on the shelf and what is promised.
     Stock(Noun<sales::Stock>),
+    /// Base prices, price lists, and telling them to channels.
+    Price(Noun<price::Command>),
     /// What was sold.
     Order(Noun<sales::Order>),
+    /// Exchange rates.
+    Rate(Noun<rate::Command>),
     /// Where goods lie.
     Location(Noun<sales::Location>),
     /// Tax, duty and landed cost: who owes what by which rule.
     Crossborder(Noun<crossborder::Command>),
-    /// First plans, runs by hand, repairs.
+    /// Plans, limits and pauses of pushes, runs by hand, repairs.
     Sync(Noun<sync::Command>),
     /// API keys.
     Key(Noun<office::Key>),
@@ -176,7 +182,9 @@ pub fn main() -> ExitCode {
         Command::Product(noun) => finish(with_hub(noun.place, async |hub, json| catalogue::product(hub, noun.command, json).await)),
         Command::Listing(noun) => finish(with_hub(noun.place, async |hub, json| catalogue::listing(hub, noun.command, json).await)),
         Command::Stock(noun) => finish(with_hub(noun.place, async |hub, json| sales::stock(hub, noun.command, json).await)),
+        Command::Price(noun) => finish(with_hub(noun.place, async |hub, json| price::run(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
+        Command::Rate(noun) => finish(with_hub(noun.place, async |hub, json| rate::run(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
         Command::Crossborder(noun) => {
             let json = noun.place.json;

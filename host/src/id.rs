@@ -199,6 +199,7 @@ ids! {
     ReturnId "rma" "a return",
     CallId "cal" "a plugin call",
     EntityId "ent" "a legal entity",
+    PriceLineId "prl" "a line of a price list",
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod orders;
 pub mod page;
 pub mod patch;
 pub mod plugins;
+pub mod pricing;
 pub mod rates;
 pub mod secrets;
 pub mod sheet;

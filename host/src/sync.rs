@@ -1,28 +1,32 @@
 //! Where connectors and the business meet. Everything here is a lane's handler or called by an edge.
 //!
 //! Inwards: [`inbound`] translates recorded deliveries, [`poll`] reads what changed; both end in [`intake`], which resolves
-//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. Outwards: [`push`] tells channels
-//! quantities, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
-//! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
-//! merchant has accepted what the first push would do. What people do to stock by hand is in [`shelves`]; orders that are not
-//! paid in time let go of theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom.
+//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work; [`rates`] reads exchange rates. Outwards:
+//! [`push`] tells channels quantities and prices, as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is
+//! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
+//! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do. What people
+//! do to stock by hand is in [`shelves`]; orders that are not paid in time let go of theirs in [`expiry`]. [`upkeep`] drops what
+//! was kept long enough. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
 pub mod expiry;
 pub mod fanout;
 pub mod golive;
+pub mod guards;
 pub mod inbound;
 pub mod intake;
 pub mod listings;
+pub mod plan;
 pub mod poll;
 pub mod push;
+pub mod rates;
 pub mod setup;
 pub mod shelves;
 mod store;
 pub mod subscriptions;
 pub mod tax;
 pub mod upkeep;
-pub mod wanted;
+mod wanted;
 pub mod writeback;
 
 mod connectors;
@@ -77,6 +81,7 @@ impl Sync {
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
             .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
             .with(LaneKind::Tax, tax::Tax(self.clone()))
+            .with(LaneKind::Rates, rates::Rates(self.clone()))
     }
 }
 
@@ -93,8 +98,12 @@ pub fn subscriptions_lane(connection: &ConnectionId) -> LaneKey {
     Run::Webhooks.lane(connection)
 }
 
+pub fn rates_lane(connection: &ConnectionId) -> LaneKey {
+    Run::RatesIn.lane(connection)
+}
+
 pub fn push_lane(connection: &ConnectionId) -> LaneKey {
-    LaneKey::new(LaneKind::Push, connection, push::STOCK)
+    push::Field::Stock.lane(connection)
 }
 
 pub fn writeback_lane(connection: &ConnectionId) -> LaneKey {
@@ -106,7 +115,7 @@ pub async fn refusals(conn: &mut impl Sql, tenant: &Tenant, limit: u32) -> Resul
     store::refusals(conn, tenant, limit).await
 }
 
-/// Listings that have not been told their quantity, and why where that is known.
+/// Listings that have not been told their quantity or price, and why where that is known.
 pub async fn unsent(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&ConnectionId>, limit: u32) -> Result<Vec<Unsent>, Error> {
     store::unsent(conn, tenant, connection, limit).await
 }

@@ -396,7 +396,9 @@ CREATE TABLE desired (
     told_at       BIGINT,
     effect        TEXT,                     -- the effect under way
     doubted       BIGINT NOT NULL,          -- the shop changed something while an effect was under way: its outcome is not trusted
-    problem       TEXT,                     -- why the channel refused it
+    problem       TEXT,                     -- why the channel refused it, or why it is held
+    held          TEXT,                     -- a value that is not sent until a person lets it through
+    allowed       TEXT,                     -- a value that a person let through, once
     retry_at      BIGINT NOT NULL,          -- not before
     PRIMARY KEY (tenant, listing, field)
 );
@@ -477,11 +479,12 @@ CREATE TABLE bucket (
     PRIMARY KEY (tenant, connection, name)
 );
 
--- What a push would do, shown before the merchant lets a connection go live.
+-- What a push would do, shown before the merchant lets it happen.
 CREATE TABLE plan (
     tenant       TEXT NOT NULL,
     id           TEXT NOT NULL,
     connection   TEXT NOT NULL,
+    purpose      TEXT NOT NULL,             -- first | live | prices
     digest       TEXT NOT NULL,             -- of the changes; accepting names it
     changes      TEXT NOT NULL,             -- JSON
     created_at   BIGINT NOT NULL,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use entrepot::clock::Clock;
 use entrepot_simulators::shopify::{Basket, NewVariant, ShopifyRefused};
 use entrepot_simulators::woo::{NewProduct, Purchase, Refused};
-use entrepot_simulators::{Buyer, Delivery, Faults, RequestSeen, ShopifyConfig, ShopifyShop, WooConfig, WooShop};
+use entrepot_simulators::{Buyer, Delivery, Fault, Faults, RequestSeen, ShopifyConfig, ShopifyShop, WooConfig, WooShop};
 use rust_decimal::Decimal;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -189,6 +189,22 @@ impl Shop {
 
     pub fn shows(&self, sku: &str) -> Option<i64> {
         either!(self, shop => shop.stock_of(sku))
+    }
+
+    /// In the smallest unit of the shop's currency.
+    pub fn cents(&self, sku: &str) -> Option<i64> {
+        let price = either!(self, shop => shop.price_of(sku))?;
+        i64::try_from((price * Decimal::ONE_HUNDRED).round().mantissa() / 10i128.pow((price * Decimal::ONE_HUNDRED).round().scale())).ok()
+    }
+
+    /// Requests of the hub that wrote a price and took effect.
+    pub fn price_writes(&self) -> usize {
+        let word = match self {
+            Self::Woo(_) => "regular_price",
+            Self::Shopify(_) => "productVariantsBulkUpdate",
+        };
+        let took = |seen: &&RequestSeen| matches!(seen.fault, None | Some(Fault::LoseAnswer | Fault::TruncateBody));
+        self.requests().iter().filter(|seen| seen.method != "GET" && seen.body.contains(word)).filter(took).count()
     }
 
     /// Units written by the hub, oldest first: (SKU, quantity afterwards).

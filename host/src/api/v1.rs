@@ -9,7 +9,9 @@ mod listings;
 mod locations;
 mod orders;
 mod plugins;
+mod prices;
 mod products;
+mod rates;
 mod shelves;
 mod stock;
 mod sync;
@@ -33,9 +35,11 @@ pub fn router(app: &App) -> Router {
         listings::add,
         stock::add,
         shelves::add,
+        prices::add,
         locations::add,
         orders::add,
         crossborder::add,
+        rates::add,
         sync::add,
         deliveries::add,
         keys::add,

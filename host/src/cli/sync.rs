@@ -1,6 +1,6 @@
-//! `sync`: first plans, runs by hand, what stands still.
+//! `sync`: plans, limits and pauses of pushes, runs by hand, what stands still.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::hub::Hub;
@@ -8,14 +8,32 @@ use super::{Stop, part, print};
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// What a push would change now.
+    /// What a push would change now, and what is held.
     Plan { connection: String },
-    /// Accept a plan; its connection goes live.
+    /// Accept a plan: its connection goes live, or what it shows as held goes out.
     Apply { plan: String },
-    /// Run now: orders-in, listings-in, webhooks, push or fulfilment.
+    /// How much may be pushed to a CONNECTION without a person looking; with options: change it.
+    Guards {
+        connection: String,
+        /// Share of its listings that may go to zero within an hour, in percent.
+        #[arg(long, value_name = "PERCENT")]
+        zero_share: Option<u32>,
+        /// As many listings always may.
+        #[arg(long, value_name = "LISTINGS")]
+        zero_free: Option<u32>,
+        /// Largest change of one price, in percent of what the channel shows.
+        #[arg(long, value_name = "PERCENT")]
+        price_move: Option<u32>,
+    },
+    /// Push nothing to all connections of a channel, to one connection (which reads nothing either), or to one listing; without
+    /// any: what is paused.
+    Pause(Target),
+    /// Push there again.
+    Resume(Target),
+    /// Run now: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment.
     Run {
         connection: String,
-        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "push", "fulfilment"])]
+        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "rates-in", "push", "prices", "fulfilment"])]
         what: String,
     },
     /// What the hub is busy with, what was not sent, what was refused.
@@ -55,12 +73,32 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                 say!("{plan}");
                 return Ok(());
             }
-            print::table(
-                items(&plan, "changes"),
-                &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason")],
-            );
-            say!("\n{} unchanged, {} parked, {} would go to zero", plan["unchanged"], plan["parked"], plan["to_zero"]);
-            say!("accept it: entrepot sync apply {}", plan["id"].as_str().unwrap_or_default());
+            say_plan(&plan, "sync");
+        }
+        Command::Guards { connection, zero_share, zero_free, price_move } => {
+            let address = format!("/connections/{}/guards", part(&connection));
+            let mut change = serde_json::Map::new();
+            let given = [
+                ("zero_share_bps", zero_share.map(|percent| i64::from(percent) * 100)),
+                ("zero_free", zero_free.map(i64::from)),
+                ("price_move_bps", price_move.map(|percent| i64::from(percent) * 100)),
+            ];
+            change.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::from(value?)))));
+            if change.is_empty() {
+                print::answer(json, &hub.get(&address).await?, &[]);
+                return Ok(());
+            }
+            print::answer(json, &hub.ask("PATCH", &address, &Value::Object(change)).await?, &[]);
+            hub.work().await?;
+        }
+        Command::Pause(Target { channel: None, connection: None, listing: None }) => {
+            let list = hub.get("/sync/pauses").await?;
+            print::answer(json, &list, &[("SCOPE", "scope"), ("SUBJECT", "subject"), ("SINCE", "since_at"), ("BY", "actor")]);
+        }
+        Command::Pause(target) => print::answer(json, &target.ask(hub, true).await?, &[]),
+        Command::Resume(target) => {
+            print::answer(json, &target.ask(hub, false).await?, &[]);
+            hub.work().await?;
         }
         Command::Apply { plan } => {
             print::answer(json, &hub.ask("POST", &format!("/plans/{}/accept", part(&plan)), &json!({})).await?, &[]);
@@ -100,6 +138,59 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
     Ok(())
 }
 
+/// One of them.
+#[derive(Args)]
+#[group(multiple = false)]
+pub struct Target {
+    /// The connector's name, such as shopify.
+    #[arg(long)]
+    channel: Option<String>,
+    #[arg(long)]
+    connection: Option<String>,
+    #[arg(long)]
+    listing: Option<String>,
+}
+
+impl Target {
+    async fn ask(self, hub: &Hub, pause: bool) -> Result<Value, Stop> {
+        let (scope, subject) = match self {
+            Self { connection: Some(name), .. } => {
+                let verb = if pause { "pause" } else { "resume" };
+                return hub.ask("POST", &format!("/connections/{}/{verb}", part(&name)), &json!({})).await;
+            }
+            Self { channel: Some(name), .. } => ("channel", name),
+            Self { listing: Some(id), .. } => ("listing", id),
+            Self { .. } => return Err(Stop::usage("nothing is named; hint: give --channel, --connection or --listing")),
+        };
+        match pause {
+            true => hub.ask("POST", "/sync/pauses", &json!({ "scope": scope, "subject": subject })).await,
+            false => {
+                let what = super::query(&[("scope", Some(scope.to_owned())), ("subject", Some(subject))]);
+                hub.ask("DELETE", &format!("/sync/pauses{what}"), &json!({})).await
+            }
+        }
+    }
+}
+
+/// A plan for people; `noun` is the command that applies it.
+pub fn say_plan(plan: &Value, noun: &str) {
+    let columns: print::Columns =
+        &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason"), ("HELD", "held")];
+    if plan["purpose"] != json!("prices") {
+        print::table(items(plan, "changes"), columns);
+    }
+    if plan["purpose"] != json!("first") {
+        say!("\nprices:");
+        print::table(items(plan, "prices"), columns);
+    }
+    if !items(plan, "no_price").is_empty() {
+        say!("\nno price:");
+        print::table(items(plan, "no_price"), &[("SKU", "sku"), ("TITLE", "title"), ("WHY", "reason")]);
+    }
+    say!("\n{} unchanged, {} parked, {} would go to zero", plan["unchanged"], plan["parked"], plan["to_zero"]);
+    say!("accept it: entrepot {noun} apply {}", plan["id"].as_str().unwrap_or_default());
+}
+
 fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
@@ -119,7 +210,7 @@ fn status(found: &Value, json: bool) {
     print::table(items(found, "lanes"), lanes);
     for (title, name, columns) in [
         ("failing", "failing", &[("LANE", "lane"), ("FAILURES", "failures"), ("WHY", "reason")] as print::Columns),
-        ("not sent", "unsent", &[("LISTING", "listing"), ("FIELD", "field"), ("WHY", "problem"), ("AGAIN", "retry_at")]),
+        ("not sent", "unsent", &[("LISTING", "listing"), ("FIELD", "field"), ("HELD", "held"), ("WHY", "problem"), ("AGAIN", "retry_at")]),
         ("refused", "refusals", &[("KIND", "kind"), ("CHANNEL'S ID", "external_id"), ("WHY", "reason"), ("SEEN", "seen_at")]),
     ] {
         say!("\n{title}:");

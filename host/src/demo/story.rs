@@ -203,7 +203,7 @@ async fn wrong(stage: &Stage) -> Result<u64, Error> {
     for (shop, connection) in &stage.shops {
         let filter = crate::listings::Filter { connection: Some(connection.id.clone()), ..Default::default() };
         let page = crate::listings::list(&mut conn, &stage.app.ctx.tenant, &filter, &crate::page::PageRequest::first(500)).await?;
-        let wanted = crate::sync::wanted::wanted_of(&mut conn, &stage.app.ctx, connection, page.items).await?;
+        let wanted = crate::sync::push::wanted_of(&mut conn, &stage.app.ctx, connection, page.items).await?;
         for wanted in wanted.values() {
             let sku = wanted.listing.sku.as_deref().unwrap_or_default();
             if shop.shows(sku) != wanted.value.0.values().next().copied() {

@@ -72,6 +72,7 @@ kinds! {
     Listings "listings",
     Webhooks "webhooks",
     Fulfilment "fulfilment",
+    Rates "rates",
     Reconcile "reconcile",
     Expiry "expiry",
     Housekeeping "housekeeping",

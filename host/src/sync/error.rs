@@ -32,6 +32,10 @@ pub enum Error {
     #[error(transparent)]
     Money(#[from] crate::money::Error),
     #[error(transparent)]
+    Rates(#[from] crate::rates::Error),
+    #[error(transparent)]
+    Pricing(#[from] crate::pricing::Error),
+    #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::push::Field;
 use super::{Error, push, push_lane, store};
 use crate::catalog;
 use crate::ctx::Ctx;
@@ -9,6 +10,7 @@ use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::lanes;
 use crate::listings::{self, Filter, Link, Tracking};
 use crate::page::{MAX_LIMIT, PageRequest};
+use crate::pricing;
 use crate::store::WriteTx;
 
 /// Makes the push lane of every connection due that lists one of these variants, or a kit that contains one, in the caller's
@@ -36,19 +38,60 @@ pub async fn want(tx: &mut WriteTx, ctx: &Ctx, told: &[(&ListingId, &ConnectionI
 
 /// How much a connection shows has changed: every linked listing of it is told anew.
 pub async fn connection_changed(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
+    lanes::make_due(tx, ctx, &push_lane(connection), ctx.now_ms()).await?;
+    all_of(tx, ctx, connection, Field::Stock).await
+}
+
+/// Base prices, costs or lines of price lists have changed: of these variants, or of all.
+pub async fn prices_changed(tx: &mut WriteTx, ctx: &Ctx, variants: Option<&[VariantId]>) -> Result<(), Error> {
+    let told = pricing::pushing(tx, &ctx.tenant).await?;
+    if told.is_empty() {
+        return Ok(());
+    }
+    let Some(variants) = variants else {
+        for connection in &told {
+            lanes::make_due(tx, ctx, &Field::Price.lane(connection), ctx.now_ms()).await?;
+            all_of(tx, ctx, connection, Field::Price).await?;
+        }
+        return Ok(());
+    };
+    let lanes: Vec<_> = told.iter().map(|connection| Field::Price.lane(connection)).collect();
+    let listings = listings::listings_of_variants(tx, &ctx.tenant, variants).await?;
+    let changed: Vec<_> = listings.iter().filter(|listing| told.contains(&listing.connection)).map(|l| (&l.id, &l.connection)).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms()).await?;
+    store::want(tx, ctx, Field::Price.as_str(), &changed).await
+}
+
+/// Every linked listing of a connection is told this field anew. Its lane is held or made due by the caller.
+pub async fn all_of(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, field: Field) -> Result<(), Error> {
     let filter = Filter { connection: Some(connection.clone()), link: Some(Link::Linked), variant: None };
     let mut request = PageRequest::first(MAX_LIMIT);
-    lanes::make_due(tx, ctx, &push_lane(connection), ctx.now_ms()).await?;
     loop {
         let page = listings::list(tx, &ctx.tenant, &filter, &request).await?;
-        let told: Vec<_> =
-            page.items.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
-        store::want(tx, ctx, push::STOCK, &told).await?;
+        let counts = |listing: &&listings::Listing| field != Field::Stock || listing.tracking == Tracking::Tracked;
+        let told: Vec<_> = page.items.iter().filter(counts).map(|l| (&l.id, &l.connection)).collect();
+        store::want(tx, ctx, field.as_str(), &told).await?;
         match page.next_cursor {
             Some(cursor) => request.cursor = Some(cursor),
             None => return Ok(()),
         }
     }
+}
+
+/// One listing is told everything anew.
+pub async fn told_anew(tx: &mut WriteTx, ctx: &Ctx, listing: &listings::Listing) -> Result<(), Error> {
+    lanes::make_due_many(tx, ctx, &super::guards::push_lanes(&listing.connection), ctx.now_ms()).await?;
+    let one = [(&listing.id, &listing.connection)];
+    if listing.tracking == Tracking::Tracked {
+        store::want(tx, ctx, Field::Stock.as_str(), &one).await?;
+    }
+    if pricing::pushes(tx, &ctx.tenant, &listing.connection).await? {
+        store::want(tx, ctx, Field::Price.as_str(), &one).await?;
+    }
+    store::judge_anew(tx, ctx, &listing.connection, Some(&listing.id)).await
 }
 
 /// A new order was placed in the shop `connection`, which has lowered its own quantities: what it was told moves along, so

@@ -6,7 +6,7 @@
 use futures::future::BoxFuture;
 
 use super::error::ending;
-use super::push::{STOCK, Told};
+use super::push::{STOCK, Shows, Told};
 use super::{Error, Session, Sync, convert, fanout, on_behalf, poll, store};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
@@ -162,7 +162,7 @@ async fn heal(
     let mut drifted = Vec::new();
     for (id, levels) in &shown {
         let Some(known) = told.get(id) else { continue };
-        let Some(value) = &known.told else { continue };
+        let Some(value) = known.told.as_ref().and_then(Shows::quantities) else { continue };
         let here = levels.iter().filter_map(|(place, quantity)| {
             let place = place.clone().unwrap_or_default();
             value.0.contains_key(&place).then_some((place, *quantity))
@@ -176,7 +176,7 @@ async fn heal(
         let whole = here.0.len() == value.0.len();
         let trusted = matches!(picture, Picture::Read { since_ms } if whole && known.told_at.is_none_or(|at| at < since_ms));
         tracing::info!(connection = %connection.name, listing = %id, told = ?value.0, found = ?here.0, trusted, "another quantity than the channel was told");
-        drifted.push((id, trusted.then_some(here)));
+        drifted.push((id, trusted.then_some(Shows::Quantities(here))));
     }
     if drifted.is_empty() {
         return Ok(());

@@ -8,8 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
-use super::push::Told;
-use super::store::Desired;
+use super::push::{Told, Wanted};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -18,26 +17,6 @@ use crate::listings::{self, Listing, Tracking};
 use crate::locations;
 use crate::stock::{self, Sellable};
 use crate::store::Sql;
-
-/// What one listing should show now, and why.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    pub listing: Listing,
-    pub value: Told,
-    pub reason: String,
-}
-
-/// What these listings should show, from stock as it is now.
-pub async fn wanted(
-    conn: &mut impl Sql,
-    ctx: &Ctx,
-    connection: &Connection,
-    due: &[Desired],
-) -> Result<BTreeMap<ListingId, Wanted>, Error> {
-    let ids: Vec<ListingId> = due.iter().map(|desired| desired.listing.clone()).collect();
-    let listings = listings::find_many(conn, &ctx.tenant, &ids).await?;
-    wanted_of(conn, ctx, connection, listings).await
-}
 
 pub async fn wanted_of(
     conn: &mut impl Sql,

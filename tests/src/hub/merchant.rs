@@ -8,10 +8,15 @@ use entrepot::fulfilment::{Dispatch, Shipment};
 use entrepot::id::{OrderId, VariantId};
 use entrepot::inbox;
 use entrepot::lanes::{self, LaneKey};
+use entrepot::listings::{self, Listing};
+use entrepot::money::Money;
 use entrepot::orders::{self, OrderView};
+use entrepot::pricing::{self, Base, Policy};
 use entrepot::stock::{self, Availability};
 use entrepot::store::ReadConn;
-use entrepot::sync::{self, golive};
+use entrepot::sync::guards::{self, Limits, Scope};
+use entrepot::sync::push::Field;
+use entrepot::sync::{self, fanout, golive, plan};
 
 use super::TestHub;
 use crate::shop::{Kind, Shop};
@@ -107,6 +112,97 @@ impl TestHub {
             reference: reference.into(),
         };
         assert!(golive::stock_set(&self.app.store, &self.app.ctx, change).await.unwrap());
+    }
+
+    pub async fn count(&self, sku: &str, units: i64, reference: &str) {
+        let change = golive::StockChange {
+            variant: self.variant(sku).await,
+            location: None,
+            kind: golive::StockChangeKind::Count(units),
+            reference: reference.into(),
+        };
+        assert!(golive::stock_set(&self.app.store, &self.app.ctx, change).await.unwrap());
+    }
+
+    pub async fn set_price(&self, sku: &str, price: Money) {
+        self.set_base(sku, move |base| base.price = Some(price)).await;
+    }
+
+    pub async fn set_cost(&self, sku: &str, cost: Money) {
+        self.set_base(sku, move |base| base.cost = Some(cost)).await;
+    }
+
+    /// As `PATCH /prices/variants/SKU` does.
+    async fn set_base(&self, sku: &str, edit: impl FnOnce(&mut Base) + Send + 'static) {
+        let (ctx, variant) = (self.app.ctx.clone(), self.variant(sku).await);
+        let set = self.app.store.write(move |tx| {
+            Box::pin(async move {
+                let one = std::slice::from_ref(&variant);
+                fanout::prices_changed(tx, &ctx, Some(one)).await?;
+                let mut base = pricing::bases(tx, &ctx.tenant, one).await?.remove(&variant).unwrap_or_default();
+                edit(&mut base);
+                pricing::set_base(tx, &ctx, &variant, &base).await?;
+                Ok::<_, sync::Error>(())
+            })
+        });
+        set.await.unwrap();
+    }
+
+    /// As `PUT /prices/channels/CONNECTION` does.
+    pub async fn set_policy(&self, kind: Kind, policy: Policy) {
+        let (ctx, connection) = (self.app.ctx.clone(), self.connection(kind).await.id);
+        let set = self.app.store.write(move |tx| {
+            Box::pin(async move {
+                if pricing::pushes(tx, &ctx.tenant, &connection).await? {
+                    lanes::make_due(tx, &ctx, &Field::Price.lane(&connection), ctx.now_ms()).await?;
+                    fanout::all_of(tx, &ctx, &connection, Field::Price).await?;
+                }
+                pricing::set_policy(tx, &ctx, &connection, &policy).await?;
+                Ok::<_, sync::Error>(())
+            })
+        });
+        set.await.unwrap();
+    }
+
+    /// The plan of a connection's prices, applied.
+    pub async fn apply_prices(&self, kind: Kind) -> plan::Plan {
+        let plan = plan::plan_prices(&self.app.sync, &self.app.ctx, &self.connection(kind).await).await.unwrap();
+        plan::accept(&self.app.sync, &self.app.ctx, &plan.id).await.unwrap();
+        plan
+    }
+
+    /// What a live connection was not told yet, applied.
+    pub async fn let_through(&self, kind: Kind) -> plan::Plan {
+        let plan = plan::plan(&self.app.sync, &self.app.ctx, &self.connection(kind).await).await.unwrap();
+        plan::accept(&self.app.sync, &self.app.ctx, &plan.id).await.unwrap();
+        plan
+    }
+
+    pub async fn unsent(&self, kind: Kind) -> Vec<sync::Unsent> {
+        let connection = self.connection(kind).await.id;
+        sync::unsent(&mut self.read().await, &self.app.ctx.tenant, Some(&connection), 500).await.unwrap()
+    }
+
+    pub async fn set_limits(&self, kind: Kind, limits: Limits) {
+        let (ctx, connection) = (self.app.ctx.clone(), self.connection(kind).await.id);
+        let set = self.app.store.write(move |tx| Box::pin(async move { guards::set_limits(tx, &ctx, &connection, limits).await }));
+        set.await.unwrap();
+    }
+
+    pub async fn pause(&self, scope: Scope, subject: &str) {
+        let (ctx, subject) = (self.app.ctx.clone(), subject.to_owned());
+        self.app.store.write(move |tx| Box::pin(async move { guards::pause(tx, &ctx, scope, &subject).await })).await.unwrap();
+    }
+
+    pub async fn resume(&self, scope: Scope, subject: &str) {
+        let (ctx, subject) = (self.app.ctx.clone(), subject.to_owned());
+        self.app.store.write(move |tx| Box::pin(async move { guards::resume(tx, &ctx, scope, &subject).await })).await.unwrap();
+    }
+
+    pub async fn listing(&self, kind: Kind, sku: &str) -> Listing {
+        let (connection, variant) = (self.connection(kind).await.id, self.variant(sku).await);
+        let found = listings::listings_of_variants(&mut self.read().await, &self.app.ctx.tenant, &[variant]).await.unwrap();
+        found.into_iter().find(|listing| listing.connection == connection).unwrap()
     }
 
     pub async fn make_due(&self, lane: LaneKey) {

@@ -86,6 +86,7 @@ async fn create_missing(State(app): State<App>, Writer(ctx): Writer, Path(name):
             let made = listings::create_missing(tx, &by, &connection, &chosen.listings).await?;
             let variants: Vec<_> = made.created.iter().map(|(_, variant)| variant.clone()).collect();
             fanout::stock_changed(tx, &by, &variants).await?;
+            fanout::prices_changed(tx, &by, Some(&variants)).await?;
             Ok::<_, Error>(made)
         })
     });
@@ -111,6 +112,7 @@ async fn link(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String
         Box::pin(async move {
             let linked = listings::link(tx, &by, &id, &variant).await?;
             fanout::stock_changed(tx, &by, std::slice::from_ref(&variant)).await?;
+            fanout::prices_changed(tx, &by, Some(std::slice::from_ref(&variant))).await?;
             Ok::<_, Error>(linked)
         })
     });

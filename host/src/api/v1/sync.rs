@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::id::PlanId;
 use crate::lanes::{self, Filter, Lane, LaneKey};
 use crate::page::PageRequest;
+use crate::sync::guards::{self as limits, Limits, Scope};
+use crate::sync::push::Field;
 use crate::sync::{self, golive};
 use crate::{connections, sync as flows};
 
@@ -20,9 +22,18 @@ pub fn add(routes: Routes) -> Routes {
         .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
         .post("/sync/lanes/release", "Let a lane that stands still run now", release)
-        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, push or fulfilment", run)
-        .post("/connections/{connection}/plan", "What a push would change now", plan)
-        .post("/plans/{plan}/accept", "Accept a plan; its connection goes live", accept)
+        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment", run)
+        .post("/connections/{connection}/plan", "What a push would change now, and what is held", plan)
+        .post(
+            "/plans/{plan}/accept",
+            "Accept a plan: a connection goes live, held values go out, or prices are pushed from then on",
+            accept,
+        )
+        .get("/sync/pauses", "Pushes that a person stopped", pauses)
+        .post("/sync/pauses", "Push nothing to a channel's connections, or to one listing", pause)
+        .delete("/sync/pauses", "Push there again", resume)
+        .get("/connections/{connection}/guards", "How much may be pushed there without a person looking", guards)
+        .patch("/connections/{connection}/guards", "Change that", set_guards)
 }
 
 async fn status(State(app): State<App>, Reader(ctx): Reader) -> Answer {
@@ -98,7 +109,9 @@ enum What {
     OrdersIn,
     ListingsIn,
     Webhooks,
+    RatesIn,
     Push,
+    Prices,
     Fulfilment,
 }
 
@@ -108,7 +121,9 @@ async fn run(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Wish>
         What::OrdersIn => sync::poll_lane(&connection.id),
         What::ListingsIn => sync::listings_lane(&connection.id),
         What::Webhooks => sync::subscriptions_lane(&connection.id),
-        What::Push => sync::push_lane(&connection.id),
+        What::RatesIn => sync::rates_lane(&connection.id),
+        What::Push => Field::Stock.lane(&connection.id),
+        What::Prices => Field::Price.lane(&connection.id),
         What::Fulfilment => sync::writeback_lane(&connection.id),
     };
     let answer = json!({ "lane": lane.id(), "due_at": ctx.now_ms() });
@@ -122,6 +137,59 @@ async fn plan(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<Stri
 }
 
 async fn accept(State(app): State<App>, Writer(ctx): Writer, Path(plan): Path<String>) -> Answer {
-    let live = golive::accept(&app.sync, &ctx, &PlanId::parse(&plan)?).await?;
-    told(super::connections::view(&live))
+    let accepted = golive::accept(&app.sync, &ctx, &PlanId::parse(&plan)?).await?;
+    told(super::connections::view(&accepted))
+}
+
+/// One connection is paused by its own address; these are wider and narrower.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stopped {
+    scope: Scope,
+    subject: String,
+}
+
+async fn pauses(State(app): State<App>, Reader(ctx): Reader) -> Answer {
+    all(limits::pauses(&mut app.store.read().await?, &ctx.tenant).await?)
+}
+
+async fn pause(State(app): State<App>, Writer(ctx): Writer, Body(what): Body<Stopped>) -> Answer {
+    let answer = json!({ "scope": what.scope, "subject": what.subject, "paused": true });
+    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(limits::pause(tx, &ctx, what.scope, &what.subject).await?) })).await?;
+    told(answer)
+}
+
+async fn resume(State(app): State<App>, Writer(ctx): Writer, Query(what): Query<Stopped>) -> Answer {
+    let answer = json!({ "scope": what.scope, "subject": what.subject, "paused": false });
+    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(limits::resume(tx, &ctx, what.scope, &what.subject).await?) })).await?;
+    told(answer)
+}
+
+async fn guards(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<String>) -> Answer {
+    let mut conn = app.store.read().await?;
+    let connection = connections::resolve(&mut conn, &ctx.tenant, &name).await?;
+    told(limits::limits(&mut conn, &ctx.tenant, &connection.id).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitsChange {
+    zero_share_bps: Option<i64>,
+    zero_free: Option<i64>,
+    price_move_bps: Option<i64>,
+}
+
+async fn set_guards(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(change): Body<LimitsChange>) -> Answer {
+    let mut conn = app.store.read().await?;
+    let connection = connections::resolve(&mut conn, &ctx.tenant, &name).await?;
+    let now = limits::limits(&mut conn, &ctx.tenant, &connection.id).await?;
+    drop(conn);
+    let wanted = Limits {
+        zero_share_bps: change.zero_share_bps.unwrap_or(now.zero_share_bps),
+        zero_free: change.zero_free.unwrap_or(now.zero_free),
+        price_move_bps: change.price_move_bps.unwrap_or(now.price_move_bps),
+    };
+    let set =
+        app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(limits::set_limits(tx, &ctx, &connection.id, wanted).await?) }));
+    told(set.await?)
 }

@@ -4,7 +4,7 @@ use crate::ctx::Tenant;
 use crate::id::ListingId;
 use crate::store::{Row, Sql, Value};
 use crate::sync::Error;
-use crate::sync::push::Told;
+use crate::sync::push::Shows;
 
 /// What a channel was told for a listing, and since when.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -34,8 +34,8 @@ pub async fn shown(conn: &mut impl Sql, tenant: &Tenant, listings: &[ListingId])
     let shown = |row: &Row| {
         let (version, sent): (i64, i64) = (row.get(3)?, row.get(4)?);
         let told: Option<String> = row.get(1)?;
-        let told: Option<Told> = told.map(|text| serde_json::from_str(&text)).transpose()?;
-        let quantity = told.map(|told| told.0.values().sum());
+        let told: Option<Shows> = told.map(|text| serde_json::from_str(&text)).transpose()?;
+        let quantity = told.as_ref().and_then(Shows::quantities).map(|told| told.0.values().sum());
         Ok(Shown { listing: row.get(0)?, quantity, told_at: row.get(2)?, waits: version > sent, problem: row.get(5)? })
     };
     rows.iter().map(shown).collect()

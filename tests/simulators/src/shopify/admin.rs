@@ -151,6 +151,11 @@ impl ShopifyShop {
         self.inner.read(|state| state.find_sku(sku).and_then(|variant| state.available(variant)))
     }
 
+    /// The price of this SKU without any market's own.
+    pub fn price_of(&self, sku: &str) -> Option<Decimal> {
+        self.inner.read(|state| state.find_sku(sku).map(|variant| variant.price))
+    }
+
     /// (available, committed, on hand) at one location.
     pub fn level_of(&self, sku: &str, location: i64) -> Option<(i64, i64, i64)> {
         self.inner.read(|state| {

@@ -131,6 +131,11 @@ impl WooShop {
         self.inner.read(|state| state.find_sku(sku).and_then(|item| state.stock_of(item.id)))
     }
 
+    /// The price that stands beside this SKU in the shop.
+    pub fn price_of(&self, sku: &str) -> Option<Decimal> {
+        self.inner.read(|state| state.find_sku(sku).and_then(|item| item.sale_price.or(item.regular_price)))
+    }
+
     pub fn orders(&self) -> Vec<OrderView> {
         self.inner.read(|state| {
             let view = |order: &Order| OrderView {

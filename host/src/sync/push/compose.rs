@@ -1,0 +1,113 @@
+//! From what is due to the batch that goes out: stored as an effect, with its idempotency key, before anything is called.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::{Change, Field, Shows, Want};
+use crate::connections::Connection;
+use crate::ctx::Ctx;
+use crate::id::{EffectId, ListingId};
+use crate::lanes::{self, Claim};
+use crate::listings::Listing;
+use crate::pricing::PricedFor;
+use crate::sync::guards::Guard;
+use crate::sync::store::{self, Desired, Effect};
+use crate::sync::{Error, Sync};
+
+/// What is to become of everything that was due.
+#[derive(Default)]
+struct Sorted {
+    changes: Vec<Change>,
+    /// Shown already, or not ours to tell any more: unlinked, or no longer counted by the shop.
+    known: Vec<(ListingId, i64, Option<Shows>)>,
+    held: Vec<(ListingId, Shows, String)>,
+    refused: Vec<(ListingId, i64, String)>,
+}
+
+/// `None`: there is nothing to tell.
+pub async fn compose(
+    sync: &Sync,
+    ctx: &Ctx,
+    claim: &Claim,
+    connection: &Connection,
+    field: Field,
+    due: Vec<Desired>,
+    wants: BTreeMap<ListingId, Want>,
+    guard: Guard,
+) -> Result<Option<Effect>, Error> {
+    let (sorted, emptied) = sort(due, wants, guard);
+    let effect = if sorted.changes.is_empty() { None } else { Some(effect(ctx, connection, field, &sorted.changes)?) };
+    let (ctx, claim, connection, stored) = (ctx.clone(), claim.clone(), connection.id.clone(), effect.clone());
+    sync.store
+        .write(move |tx| {
+            Box::pin(async move {
+                lanes::fence(tx, &claim).await?;
+                let name = field.as_str();
+                for (listing, version, told) in &sorted.known {
+                    store::already_shows(tx, &ctx, listing, name, *version, told.as_ref()).await?;
+                }
+                for (listing, value, why) in &sorted.held {
+                    store::hold(tx, &ctx, listing, name, value, why).await?;
+                }
+                for (listing, version, why) in &sorted.refused {
+                    store::not_told(tx, &ctx, listing, name, why, 0, Some(*version)).await?;
+                }
+                store::put_zeroed(tx, &ctx, &connection, &emptied).await?;
+                if let Some((effect, hash)) = &stored {
+                    store::put_effect(tx, &ctx, &connection, name, effect, hash).await?;
+                    let listings: Vec<ListingId> = sorted.changes.iter().map(|change| change.listing.clone()).collect();
+                    store::mark_in_effect(tx, &ctx, &listings, name, &effect.id).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+        .await?;
+    Ok(effect.map(|(effect, _)| effect))
+}
+
+fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard) -> (Sorted, Vec<ListingId>) {
+    let mut sorted = Sorted::default();
+    for desired in due {
+        match wants.remove(&desired.listing) {
+            None => sorted.known.push((desired.listing, desired.version, desired.told)),
+            Some(Want::Nothing { reason, .. }) => sorted.refused.push((desired.listing, desired.version, reason)),
+            Some(Want::Show { value, .. }) if desired.told.as_ref() == Some(&value) => {
+                sorted.known.push((desired.listing, desired.version, Some(value)));
+            }
+            Some(Want::Show { listing, value, priced, .. }) => match guard.objects(&desired, &listing, &value) {
+                Some(why) => sorted.held.push((desired.listing, value, why)),
+                None => sorted.changes.push(change(desired, listing, value, priced)),
+            },
+        }
+    }
+    (sorted, guard.emptied())
+}
+
+fn change(desired: Desired, listing: Listing, value: Shows, priced: Option<PricedFor>) -> Change {
+    let handles = listing.handles.as_object().into_iter().flatten();
+    Change {
+        listing: desired.listing,
+        version: desired.version,
+        external_id: listing.external_id.clone(),
+        parent: listing.parent.clone(),
+        sku: listing.sku.clone(),
+        handles: handles.map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        value,
+        previous: desired.told,
+        priced,
+    }
+}
+
+fn effect(ctx: &Ctx, connection: &Connection, field: Field, changes: &[Change]) -> Result<(Effect, String), Error> {
+    let id = EffectId::new(&ctx.ids);
+    let request = serde_json::to_string(changes)?;
+    let hash = hex(&Sha256::digest(request.as_bytes()));
+    let name = field.as_str();
+    let key = hex(&Sha256::digest(format!("{}|{}|{name}|{id}", ctx.tenant.as_str(), connection.id)))[..32].to_owned();
+    Ok((Effect { id, idempotency_key: key, request, unknown: false, attempts: 0 }, hash))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,119 @@
+//! What differs between the fields that channels are told: whether they are told at all, the value, and the connector's calls.
+
+use std::collections::BTreeMap;
+
+use super::{Change, Shows, price, stock};
+use crate::connections::Connection;
+use crate::ctx::Ctx;
+use crate::id::{ConnectionId, ListingId};
+use crate::lanes::{LaneKey, LaneKind};
+use crate::listings::Listing;
+use crate::plugins::CallError;
+use crate::plugins::wire::{self, commerce};
+use crate::pricing::PricedFor;
+use crate::store::{Sql, WriteTx};
+use crate::sync::store::Desired;
+use crate::sync::{Error, Session};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Field {
+    Stock,
+    Price,
+}
+
+/// What one listing should show. A listing that is in no list of these is not ours to tell.
+pub enum Want {
+    Show {
+        listing: Listing,
+        value: Shows,
+        reason: String,
+        /// Whom the price is for, where it is one.
+        priced: Option<PricedFor>,
+    },
+    /// No value works: what the channel shows stays, and people see why.
+    Nothing { listing: Listing, reason: String },
+}
+
+/// What a channel shows, by our listing; `None` for a listing that is there and shows no value of the field.
+pub type Readings = BTreeMap<ListingId, Option<Shows>>;
+
+impl Field {
+    pub const ALL: [Self; 2] = [Self::Stock, Self::Price];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Price => "price",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.as_str() == text)
+    }
+
+    pub fn lane(self, connection: &ConnectionId) -> LaneKey {
+        LaneKey::new(LaneKind::Push, connection, self.as_str())
+    }
+
+    /// Whether this connection is told this field at all.
+    pub async fn is_told(self, conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) -> Result<bool, Error> {
+        match self {
+            Self::Stock => Ok(connection.may_push()),
+            Self::Price => Ok(connection.may_push() && crate::pricing::pushes(conn, &ctx.tenant, &connection.id).await?),
+        }
+    }
+
+    pub async fn wants(
+        self,
+        conn: &mut impl Sql,
+        ctx: &Ctx,
+        connection: &Connection,
+        due: &[Desired],
+    ) -> Result<BTreeMap<ListingId, Want>, Error> {
+        match self {
+            Self::Stock => stock::wants(conn, ctx, connection, due).await,
+            Self::Price => price::wants(conn, ctx, connection, due).await,
+        }
+    }
+
+    pub(super) async fn send(self, session: &Session, context: wire::Context, changes: &[Change]) -> Result<Vec<wire::Outcome>, CallError> {
+        match self {
+            Self::Stock => session.caller.stock_push(context, stock::wire_changes(changes)).await,
+            Self::Price => session.caller.prices_push(context, price::wire_changes(changes)).await,
+        }
+    }
+
+    pub(super) async fn read(self, session: &Session, changes: &[Change]) -> Result<Readings, CallError> {
+        let (context, listings) = (session.context(1, ""), changes.iter().map(reference).collect());
+        match self {
+            Self::Stock => Ok(stock::readings(changes, session.caller.stock_read(context, listings).await?)),
+            Self::Price => Ok(price::readings(changes, session.caller.prices_read(context, listings, None).await?)),
+        }
+    }
+
+    /// Under which keys the connector says what became of this change.
+    pub(super) fn keys(change: &Change) -> Vec<String> {
+        match &change.value {
+            Shows::Quantities(told) => told.0.keys().map(|place| stock::key(change, place)).collect(),
+            Shows::Price(_) => vec![change.listing.to_string()],
+        }
+    }
+
+    /// The channel shows the value of this change now.
+    pub(super) async fn taken(self, tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, change: &Change) -> Result<(), Error> {
+        match (self, &change.value, &change.priced) {
+            (Self::Price, Shows::Price(price), Some(priced)) => Ok(crate::pricing::remember(tx, ctx, connection, priced, *price).await?),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) fn reference(change: &Change) -> commerce::ListingRef {
+    let handle = |(key, json): &(String, String)| wire::Extra { key: key.clone(), json: json.clone() };
+    commerce::ListingRef {
+        external_id: change.external_id.clone(),
+        parent: change.parent.clone(),
+        sku: change.sku.clone(),
+        handles: change.handles.iter().map(handle).collect(),
+    }
+}
