@@ -93,7 +93,7 @@ impl Default for Tuning {
             pace: lanes::Pace::default(),
             patience: inbox::Patience::default(),
             keep: upkeep::Keep::default(),
-            request: Duration::from_secs(60),
+            request: Duration::from_secs(120),
             webhook_body_bytes: 1 << 20,
             api_body_bytes: 64 << 20,
             trusted_proxies: Vec::new(),

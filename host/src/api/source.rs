@@ -74,7 +74,9 @@ mod tests {
 
     fn source(peer: &str, forwarded_for: &[&str], proxies: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
-        forwarded_for.iter().for_each(|line| drop(headers.append("x-forwarded-for", line.parse().unwrap())));
+        for line in forwarded_for {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
         let proxies: Vec<Network> = proxies.iter().map(|text| Network::parse(text).unwrap()).collect();
         forwarded(peer.parse().unwrap(), &headers, &proxies).map(|ip| ip.to_string())
     }

@@ -124,9 +124,8 @@ pub async fn oldest_day(conn: &mut impl Sql, tenant: &Tenant, before_day: i64) -
 
 /// Makes the bodies of a day unreadable and takes up to so many of them away; how many went.
 pub async fn drop_day(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, day: i64, limit: u32) -> Result<u64, Error> {
-    let keys =
-        tx.fetch_all("SELECT DISTINCT key_id FROM inbox_body WHERE tenant = $1 AND day = $2 ORDER BY key_id", args![&ctx.tenant, day]);
-    for row in keys.await? {
+    let sql = "SELECT DISTINCT key_id FROM inbox_body WHERE tenant = $1 AND day = $2 ORDER BY key_id";
+    for row in tx.fetch_all(sql, args![&ctx.tenant, day]).await? {
         vault.destroy_key(tx, ctx, &row.get(0)?).await?;
     }
     tx.execute(
