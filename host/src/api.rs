@@ -6,6 +6,7 @@ pub mod explain;
 mod local;
 pub mod request;
 mod routes;
+mod source;
 mod v1;
 pub mod webhooks;
 

@@ -2,22 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::api::webhooks::Doors;
 use crate::clock::Clock;
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Network};
 use crate::ctx::{Ctx, Tenant};
 use crate::egress::{self, BucketStore, Egress, MemoryBuckets, SystemResolver};
 use crate::id::{Entropy, Ids};
-use crate::inbox::Inbox;
+use crate::inbox::{self, Inbox};
 use crate::lanes::buckets::SharedBuckets;
 use crate::lanes::{self, Runner};
-use crate::plugins::Engine;
 use crate::plugins::compile::Compiler;
 use crate::plugins::registry::Registry;
+use crate::plugins::{self, Engine};
 use crate::secrets::{MasterKey, Vault};
 use crate::store::{Dialect, Location, Store};
-use crate::sync::{Connectors, Parts, Sync};
+use crate::sync::{Connectors, Parts, Sync, upkeep};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -59,6 +60,68 @@ pub struct Options {
     pub compiler: PathBuf,
     pub zone: String,
     pub name: String,
+    pub tuning: Tuning,
+}
+
+/// Bounds and habits that the configuration sets; the defaults are its defaults.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    pub cpu: Duration,
+    pub wall: Duration,
+    /// Connectors' calls at once; 0 means eight a core.
+    pub concurrency: usize,
+    /// Pieces of work at once.
+    pub workers: usize,
+    pub pace: lanes::Pace,
+    pub patience: inbox::Patience,
+    pub keep: upkeep::Keep,
+    /// One request to the API may take this long.
+    pub request: Duration,
+    pub webhook_body_bytes: usize,
+    pub api_body_bytes: usize,
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        let limits = plugins::Limits::default();
+        Self {
+            cpu: limits.cpu,
+            wall: limits.wall,
+            concurrency: 0,
+            workers: usize::MAX,
+            pace: lanes::Pace::default(),
+            patience: inbox::Patience::default(),
+            keep: upkeep::Keep::default(),
+            request: Duration::from_secs(120),
+            webhook_body_bytes: 1 << 20,
+            api_body_bytes: 64 << 20,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Tuning {
+    fn of(config: &Config) -> Self {
+        let ms = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            cpu: config.plugins.cpu,
+            wall: config.plugins.wall,
+            concurrency: config.plugins.concurrency,
+            workers: config.lanes.workers,
+            pace: lanes::Pace { lease_ms: ms(config.lanes.lease), sweep_ms: ms(config.lanes.sweep) },
+            patience: inbox::Patience { accept: config.server.accept, reserve_bytes: config.reserve_bytes },
+            keep: upkeep::Keep {
+                delivery_body_days: config.retention.delivery_body_days,
+                dedupe_days: config.retention.dedupe_days,
+                effect_days: config.retention.effect_days,
+            },
+            request: config.server.request,
+            webhook_body_bytes: config.server.webhook_body_bytes,
+            api_body_bytes: config.server.api_body_bytes,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+        }
+    }
 }
 
 impl Options {
@@ -98,6 +161,7 @@ impl Options {
             compiler: std::env::current_exe().map_err(Error::Program)?,
             zone: config.tenant.zone.clone(),
             name: config.tenant.name.clone(),
+            tuning: Tuning::of(config),
         })
     }
 }
@@ -111,6 +175,7 @@ pub struct App {
     pub inbox: Inbox,
     pub sync: Sync,
     pub doors: Arc<Doors>,
+    pub tuning: Arc<Tuning>,
 }
 
 impl App {
@@ -121,10 +186,12 @@ impl App {
         let vault = Vault::new(options.master, options.former, options.entropy.clone());
         vault.check(&store).await?;
         introduce(&store, &ctx, &options.name, &options.zone).await?;
-        let engine = Engine::new()?;
+        let tuning = Arc::new(options.tuning);
+        let engine = Engine::with_concurrency(tuning.concurrency)?;
         let cache = options.data_folder.join("compiled");
         let compiler = Compiler::new(&engine, &cache, vault.master(), options.compiler, options.entropy)?;
-        let registry = Arc::new(Registry::new(engine, compiler));
+        let limits = plugins::Limits { cpu: tuning.cpu, wall: tuning.wall, ..plugins::Limits::default() };
+        let registry = Arc::new(Registry::new(engine, compiler).limited(limits));
         let mut conn = store.read().await?;
         for (name, loaded) in registry.load_all(&mut conn, &ctx.tenant).await? {
             if let Err(error) = loaded {
@@ -141,14 +208,18 @@ impl App {
         let egress = Egress::new(options.clock, Arc::new(SystemResolver), buckets, tls, options.egress);
         let connectors = Connectors { registry, egress };
         let sync = Sync::new(Parts { store: store.clone(), vault: vault.clone(), connectors, public_url: options.public_url });
-        let inbox = Inbox::open(store.clone(), ctx.clone(), vault.clone());
-        let doors = Arc::new(Doors::new(sync.clone(), inbox.clone(), ctx.clone()));
-        Ok(Self { store, ctx, vault, inbox, sync, doors })
+        let inbox = Inbox::open(store.clone(), ctx.clone(), vault.clone(), tuning.patience);
+        let (proxies, body_bytes) = (tuning.trusted_proxies.clone(), tuning.webhook_body_bytes);
+        let doors = Arc::new(Doors::new(sync.clone(), inbox.clone(), ctx.clone(), proxies, body_bytes));
+        Ok(Self { store, ctx, vault, inbox, sync, doors, tuning })
     }
 
     /// Works off what is due; see [`Runner`].
     pub fn runner(&self) -> Runner {
-        Runner::new(self.store.clone(), self.ctx.clone(), self.sync.handlers(), lanes::Limits::default())
+        let limits = lanes::Limits::default().at_most(self.tuning.workers);
+        let upkeep = upkeep::Upkeep { sync: self.sync.clone(), keep: self.tuning.keep };
+        let handlers = self.sync.handlers().with(lanes::LaneKind::Housekeeping, upkeep);
+        Runner::new(self.store.clone(), self.ctx.clone(), handlers, limits).paced(self.tuning.pace)
     }
 
     /// Serves and works until `stop` resolves.
@@ -160,8 +231,13 @@ impl App {
     ) -> Result<(), Error> {
         let (ended, mut end) = tokio::sync::watch::channel(false);
         let mut end2 = end.clone();
+        let store = self.store.clone();
         tokio::spawn(async move {
-            stop.await;
+            // After a sync that failed nothing may be acknowledged any more: whoever watches over this process starts it again.
+            tokio::select! {
+                () = stop => {}
+                () = store.poisoned() => tracing::error!("the hub stops: a write could not be made durable"),
+            }
             let _ = ended.send(true);
         });
         let wake = lanes::wake::connect(&self.store, &self.ctx).await?;
@@ -174,13 +250,21 @@ impl App {
             tracing::error!(%error, "the server stopped");
         }
         let _ = work.await;
+        let poisoned = self.store.is_poisoned();
         self.store.close().await;
-        Ok(())
+        if poisoned { Err(crate::store::Error::Poisoned.into()) } else { Ok(()) }
     }
 }
 
 /// The merchant's row, kept in step with the configuration.
 async fn introduce(store: &Store, ctx: &Ctx, name: &str, zone: &str) -> Result<(), crate::store::Error> {
     let (ctx, name, zone) = (ctx.clone(), name.to_owned(), zone.to_owned());
-    store.write(move |tx| Box::pin(async move { lanes::schedule::introduce_tenant(tx, &ctx, &name, &zone).await })).await
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                lanes::schedule::introduce_tenant(tx, &ctx, &name, &zone).await?;
+                upkeep::arrange(tx, &ctx).await
+            })
+        })
+        .await
 }

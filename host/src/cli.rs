@@ -67,6 +67,11 @@ enum Command {
     Migrate(serve::Migrate),
     /// What an error code means and what to do.
     Explain(office::Explain),
+    /// The configuration.
+    Config {
+        #[command(subcommand)]
+        command: office::Config,
+    },
     /// A one-time link that opens the pages.
     Login(Place),
     /// Pack, try, install and remove connectors.
@@ -93,6 +98,8 @@ enum Command {
     Sync(Noun<sync::Command>),
     /// API keys.
     Key(Noun<office::Key>),
+    /// What seals credentials and personal data.
+    Secrets(Noun<office::Secrets>),
     /// Compiles one connector for the hub that started it; not for people.
     #[command(hide = true)]
     PluginCompileChild,
@@ -162,6 +169,7 @@ pub fn main() -> ExitCode {
         Command::Demo(options) => demo::run(options),
         Command::PluginCompileChild => crate::plugins::compile::child(),
         Command::Explain(wish) => office::explain(&wish),
+        Command::Config { command: office::Config::Default { json } } => office::defaults(json),
         Command::Plugin(noun) => match noun.command.alone() {
             Ok(command) => plugin::run(command, noun.place.json),
             Err(command) => finish(with_hub(noun.place, async |hub, json| plugin::at(hub, command, json).await)),
@@ -184,6 +192,7 @@ pub fn main() -> ExitCode {
         }
         Command::Sync(noun) => finish(with_hub(noun.place, async |hub, json| sync::run(hub, noun.command, json).await)),
         Command::Key(noun) => finish(with_hub(noun.place, async |hub, json| office::key(hub, noun.command, json).await)),
+        Command::Secrets(noun) => finish(with_hub(noun.place, async |hub, json| office::secrets(hub, noun.command, json).await)),
     }
 }
 

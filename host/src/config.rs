@@ -105,6 +105,7 @@ pub struct Lanes {
 pub struct Retention {
     pub delivery_body_days: u32,
     pub dedupe_days: u32,
+    pub effect_days: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -213,7 +214,7 @@ raw! {
     RawEgress { connect_ms: i64, first_byte_ms: i64, between_bytes_ms: i64, total_ms: i64, request_bytes: i64, response_bytes: i64, extra_ca_file: String }
     RawPlugins { folder: String, cpu_ms: i64, wall_ms: i64, concurrency: i64 }
     RawLanes { workers: i64, lease_ms: i64, sweep_ms: i64 }
-    RawRetention { delivery_body_days: i64, dedupe_days: i64 }
+    RawRetention { delivery_body_days: i64, dedupe_days: i64, effect_days: i64 }
     RawLog { format: String, filter: String }
 }
 

@@ -11,11 +11,12 @@ mod store;
 pub mod verify;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::Error;
-pub use store::{Filter, Recorded, Row};
+pub use store::{Filter, Recorded, Replay, Row};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DeliveryId};
@@ -54,33 +55,56 @@ pub enum Accepted {
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Inbox {
-    queue: mpsc::Sender<(Delivery, oneshot::Sender<Result<Accepted, Error>>)>,
+    queue: mpsc::Sender<Waiting>,
+    patience: Duration,
+}
+
+type Waiting = (Delivery, oneshot::Sender<Result<Accepted, Error>>);
+
+/// When a sender is asked to come back.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// A delivery may wait this long for its commit.
+    pub accept: Duration,
+    /// Bytes that stay free on the disk of the database file.
+    pub reserve_bytes: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { accept: Duration::from_secs(2), reserve_bytes: 64 << 20 }
+    }
 }
 
 impl Inbox {
-    pub fn open(store: Store, ctx: Ctx, vault: Vault) -> Self {
+    pub fn open(store: Store, ctx: Ctx, vault: Vault, patience: Patience) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(record_batches(store, ctx, vault, waiting));
-        Self { queue }
+        tokio::spawn(record_batches(store, ctx, vault, patience.reserve_bytes, waiting));
+        Self { queue, patience: patience.accept }
     }
 
-    /// Durable when it returns `Ok`. [`Error::Busy`] when the queue is full: the sender should come back.
+    /// Durable when it returns `Ok`. [`Error::Busy`] when the queue is full or the commit takes too long: the sender should come
+    /// back. A commit that ends late stands, and the sender's repeat is a duplicate.
     pub async fn accept(&self, delivery: Delivery) -> Result<Accepted, Error> {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send((delivery, reply)).map_err(|_| Error::Busy)?;
-        answer.await.map_err(|_| Error::Busy)?
+        tokio::time::timeout(self.patience, answer).await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?
     }
 }
 
-async fn record_batches(
-    store: Store,
-    ctx: Ctx,
-    vault: Vault,
-    mut waiting: mpsc::Receiver<(Delivery, oneshot::Sender<Result<Accepted, Error>>)>,
-) {
+async fn record_batches(store: Store, ctx: Ctx, vault: Vault, reserve_bytes: u64, mut waiting: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
         let (deliveries, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        if store.free_bytes().is_some_and(|free| free < reserve_bytes) {
+            tracing::error!(
+                reserve_bytes,
+                deliveries = replies.len(),
+                "deliveries were not recorded: the disk has less room than its reserve"
+            );
+            replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::NoRoom))));
+            continue;
+        }
         let (ctx, vault) = (ctx.clone(), vault.clone());
         let recorded = store.write(move |tx| Box::pin(async move { record(tx, &ctx, &vault, deliveries).await })).await;
         match recorded {
@@ -134,9 +158,64 @@ pub async fn end(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId, ending: &En
 
 /// Puts a delivery back to be translated again.
 pub async fn replay(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Result<(), Error> {
+    if !store::has_body(tx, &ctx.tenant, delivery).await? {
+        return Err(Error::Missing(delivery.clone()));
+    }
     let Some(lane) = store::reopen(tx, ctx, delivery).await? else { return Err(Error::Missing(delivery.clone())) };
     lanes::make_due(tx, ctx, &lane, ctx.now_ms()).await?;
     Ok(())
+}
+
+/// Deliveries in one unit of work of a replay.
+const REPLAYED_AT_ONCE: u32 = 200;
+
+/// Puts every delivery that fits back, oldest first; how many. Those whose content was dropped stay as they are.
+pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Replay) -> Result<u64, Error> {
+    let (mut count, mut after): (u64, Option<DeliveryId>) = (0, None);
+    loop {
+        let ids = store::select(&mut store.read().await?, &ctx.tenant, which, after.as_ref(), REPLAYED_AT_ONCE).await?;
+        let Some(last) = ids.last().cloned() else { return Ok(count) };
+        count += ids.len() as u64;
+        let ctx = ctx.clone();
+        store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let mut lanes = Vec::with_capacity(ids.len());
+                    for id in &ids {
+                        lanes.extend(store::reopen(tx, &ctx, id).await?);
+                    }
+                    lanes.sort();
+                    lanes.dedup();
+                    Ok::<_, Error>(lanes::make_due_many(tx, &ctx, &lanes, ctx.now_ms()).await?)
+                })
+            })
+            .await?;
+        after = Some(last);
+    }
+}
+
+/// Rows in one unit of work of a clearing.
+const CLEARED_AT_ONCE: u32 = 1_000;
+
+/// Drops the content of deliveries received on days before `before_ms`: destroys the days' keys, then takes the rows away.
+pub async fn drop_bodies(store: &Store, ctx: &Ctx, vault: &Vault, before_ms: i64) -> Result<u64, Error> {
+    let mut dropped = 0;
+    while let Some(day) = store::oldest_day(&mut store.read().await?, &ctx.tenant, before_ms.div_euclid(store::DAY_MS)).await? {
+        let (ctx, vault) = (ctx.clone(), vault.clone());
+        dropped += store.write(move |tx| Box::pin(async move { store::drop_day(tx, &ctx, &vault, day, CLEARED_AT_ONCE).await })).await?;
+    }
+    Ok(dropped)
+}
+
+/// Forgets which deliveries were seen before `before_ms`: the same one again is then a new one.
+pub async fn forget_keys(store: &Store, ctx: &Ctx, before_ms: i64) -> Result<u64, Error> {
+    let (mut forgotten, mut after) = (0, store::KeyPlace::default());
+    while let Some(upto) = store::next_keys(&mut store.read().await?, &ctx.tenant, &after, CLEARED_AT_ONCE).await? {
+        let (ctx, end) = (ctx.clone(), upto.clone());
+        forgotten += store.write(move |tx| Box::pin(async move { store::forget_keys(tx, &ctx, &after, &end, before_ms).await })).await?;
+        after = upto;
+    }
+    Ok(forgotten)
 }
 
 /// Newest first.

@@ -29,7 +29,7 @@ mod store;
 pub mod wake;
 
 pub use error::{Error, HandlerError};
-pub use model::{Claim, LaneKey, LaneKind, Outcome};
+pub use model::{Claim, LaneKey, LaneKind, Outcome, Pace};
 pub use runner::{Handler, Handlers, Limits, Runner};
 pub use store::{Cause, Filter, Flow, Lane, Quarantined};
 

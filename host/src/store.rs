@@ -44,6 +44,9 @@ pub enum Error {
     Shape { column: usize, found: String },
     #[error("the database is closed")]
     Closed,
+    /// Nothing of the unit of work was stored, and the next may succeed: a full disk, a file that may not be written just now.
+    #[error("the database takes no writes at the moment: {why}; hint: look at the room on its disk and at its permissions")]
+    Unwritable { why: String },
     /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
     #[error("a write could not be made durable; restart the hub after checking the disk")]
     Poisoned,
@@ -55,6 +58,9 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().is_some_and(dialect::is_unwritable) {
+            return Self::Unwritable { why: error.to_string() };
+        }
         let kind = error.as_database_error().map(|db| (db.is_unique_violation(), db.is_check_violation(), dialect::is_contention(db)));
         match kind {
             Some((true, _, _)) => Self::Duplicate(error),
@@ -179,6 +185,22 @@ impl Store {
         match &*self.0 {
             Backend::Sqlite(db) => db.is_poisoned(),
             Backend::Postgres(_) => false,
+        }
+    }
+
+    /// Resolves when [`Store::is_poisoned`] becomes true, and never otherwise.
+    pub async fn poisoned(&self) {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.poisoned().await,
+            Backend::Postgres(_) => std::future::pending().await,
+        }
+    }
+
+    /// Bytes left on the disk of the database file; `None` where a server keeps the data, or nobody knows.
+    pub fn free_bytes(&self) -> Option<u64> {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.free_bytes(),
+            Backend::Postgres(_) => None,
         }
     }
 
@@ -344,7 +366,9 @@ pub fn is_contended(error: &(dyn std::error::Error + 'static)) -> bool {
 /// Whether it was the database that failed, rather than what it was asked to store.
 pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
     let outage = |error: &sqlx::Error| !error.as_database_error().is_some_and(|db| db.is_unique_violation() || db.is_check_violation());
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(outage))
+    let shut = |error: &Error| matches!(error, Error::Poisoned | Error::Closed | Error::Unwritable { .. });
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref().is_some_and(outage) || error.downcast_ref().is_some_and(shut))
 }
 
 /// An error with everything that caused it, for the log.

@@ -62,7 +62,7 @@ async fn an_unknown_address_is_404_and_a_body_over_the_limit_413() {
     let shop = hub.shop(Kind::Woo);
     let unknown = Post::to("/webhooks/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").signed(Kind::Woo, &secret(&shop), BODY);
     assert_eq!(unknown.send(hub.address()).await, 404);
-    let large = " ".repeat(entrepot::api::webhooks::BODY_BYTES + 1);
+    let large = " ".repeat(hub.app.tuning.webhook_body_bytes + 1);
     let large = Post::to(&hub.webhook_path(Kind::Woo).await).signed(Kind::Woo, &secret(&shop), &large);
     assert_eq!(large.send(hub.address()).await, 413);
     assert_eq!(hub.deliveries().await.len(), before);

@@ -174,6 +174,7 @@ impl TestHub {
             compiler: connectors::program(),
             zone: "UTC".into(),
             name: "Story".into(),
+            tuning: Default::default(),
         })
         .await
         .unwrap();

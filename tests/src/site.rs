@@ -117,6 +117,7 @@ impl Site {
             compiler: connectors::program(),
             zone: "UTC".into(),
             name: "Site".into(),
+            tuning: Default::default(),
         })
         .await
         .unwrap();

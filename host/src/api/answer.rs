@@ -90,6 +90,18 @@ pub async fn finish(State(app): State<App>, request: Request, next: Next) -> Res
     response
 }
 
+/// A request that takes longer than `server.request_ms` is given up; a unit of work already handed over ends all the same.
+pub async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.tuning.request, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let message =
+                "this took longer than server.request_ms; hint: ask for less at once, or look whether it was done before repeating it";
+            Error::new(Code::Busy, message).into_response()
+        }
+    }
+}
+
 /// Refusals that no handler made.
 fn plain(status: StatusCode) -> Option<Error> {
     match status {

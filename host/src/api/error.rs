@@ -103,7 +103,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match &error {
             store::Error::Duplicate(_) => Self::of(Code::Conflict, &error),
-            store::Error::Contended(_) => Self::of(Code::Busy, &error),
+            store::Error::Contended(_) | store::Error::Unwritable { .. } => Self::of(Code::Busy, &error),
             store::Error::Closed => Self::of(Code::Stopped, &error),
             store::Error::Check(_)
             | store::Error::Driver(_)
@@ -297,7 +297,7 @@ impl From<inbox::Error> for Error {
             inbox::Error::Store(error) => error.into(),
             inbox::Error::Secrets(error) => error.into(),
             inbox::Error::Content(_) => Self::internal(&error),
-            inbox::Error::Busy | inbox::Error::NotRecorded => Self::of(Code::Busy, &error),
+            inbox::Error::Busy | inbox::Error::NotRecorded | inbox::Error::NoRoom => Self::of(Code::Busy, &error),
             inbox::Error::Missing(_) => Self::of(Code::NotFound, &error),
         }
     }

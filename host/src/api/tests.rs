@@ -25,6 +25,10 @@ struct Hub {
 
 impl Hub {
     async fn open() -> Self {
+        Self::tuned(crate::app::Tuning::default()).await
+    }
+
+    async fn tuned(tuning: crate::app::Tuning) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (clock, entropy) = (Clock::manual(NOW), Entropy::seeded(7));
         let app = App::open(Options {
@@ -40,6 +44,7 @@ impl Hub {
             compiler: std::env::current_exe().unwrap(),
             zone: "UTC".into(),
             name: "Test".into(),
+            tuning,
         })
         .await
         .unwrap();
@@ -164,7 +169,7 @@ async fn the_list_of_addresses_is_the_addresses() {
 async fn an_unknown_webhook_address_is_404_and_a_body_over_the_limit_is_413() {
     let hub = Hub::open().await;
     assert_eq!(hub.raw("POST", "/webhooks/nobody-knows-this", None, b"{}".to_vec()).await.0, 404);
-    let large = vec![b' '; super::webhooks::BODY_BYTES + 1];
+    let large = vec![b' '; hub.app.tuning.webhook_body_bytes + 1];
     assert_eq!(hub.raw("POST", "/webhooks/nobody-knows-this", None, large).await.0, 413);
     let (_, key) = hub.key(Scope::Read, None).await;
     let deliveries = hub.raw("GET", "/api/v1/deliveries", Some(&key), Vec::new()).await.1;
@@ -208,4 +213,61 @@ async fn without_connectors_a_connection_names_the_remedy() {
     assert!(refusal["message"].as_str().unwrap().contains("plugin list"), "{refusal}");
     let (status, refusal) = hub.raw("POST", "/api/v1/plugins/inspect", Some(&key), b"not a component".to_vec()).await;
     assert_eq!((status, &refusal["code"]), (422, &json!("invalid")), "{refusal}");
+}
+
+#[tokio::test]
+async fn the_bounds_of_the_configuration_hold_at_the_door() {
+    let tuning = crate::app::Tuning {
+        api_body_bytes: 2_048,
+        webhook_body_bytes: 1_024,
+        request: std::time::Duration::from_millis(1),
+        ..crate::app::Tuning::default()
+    };
+    let hub = Hub::tuned(tuning).await;
+    let (_, key) = hub.key(Scope::Admin, None).await;
+    assert_eq!(hub.raw("POST", "/webhooks/nobody-knows-this", None, vec![b' '; 1_024]).await.0, 404);
+    assert_eq!(hub.raw("POST", "/webhooks/nobody-knows-this", None, vec![b' '; 1_025]).await.0, 413);
+    // A request that waits behind a unit of work that takes its time.
+    let (go_on, held) = tokio::sync::oneshot::channel::<()>();
+    let store = hub.app.store.clone();
+    let slow =
+        tokio::spawn(async move { store.write(move |_| Box::pin(async move { Ok::<_, crate::store::Error>(drop(held.await)) })).await });
+    tokio::task::yield_now().await;
+    let (status, refusal) = hub.send("POST", "/api/v1/products", &key, json!({ "title": "Mug" })).await;
+    assert_eq!((status, &refusal["code"]), (503, &json!("busy")), "{refusal}");
+    assert!(refusal["message"].as_str().unwrap().contains("server.request_ms"), "{refusal}");
+    drop(go_on);
+    slow.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_body_over_the_bound_of_the_api_is_refused() {
+    let hub = Hub::tuned(crate::app::Tuning { api_body_bytes: 2_048, ..crate::app::Tuning::default() }).await;
+    let (_, key) = hub.key(Scope::Admin, None).await;
+    let (status, refusal) = hub.raw("POST", "/api/v1/products", Some(&key), vec![b' '; 2_049]).await;
+    assert_eq!((status, &refusal["code"]), (413, &json!("too-large")), "{refusal}");
+    assert_eq!(hub.send("POST", "/api/v1/products", &key, json!({ "title": "Mug" })).await.0, 201);
+}
+
+#[tokio::test]
+async fn replaying_everything_needs_a_word_about_what() {
+    let hub = Hub::open().await;
+    let (_, key) = hub.key(Scope::Write, None).await;
+    let (status, refusal) = hub.send("POST", "/api/v1/deliveries/replay", &key, json!({})).await;
+    assert_eq!((status, &refusal["code"]), (422, &json!("invalid")), "{refusal}");
+    let (status, refusal) = hub.send("POST", "/api/v1/deliveries/replay", &key, json!({ "since": "yesterday" })).await;
+    assert_eq!((status, &refusal["field"]), (422, &json!("since")), "{refusal}");
+    let span = json!({ "since": "2026-01-01T00:00:00Z", "state": "refused" });
+    assert_eq!(hub.send("POST", "/api/v1/deliveries/replay", &key, span).await, (200, json!({ "replayed": 0 })));
+}
+
+#[tokio::test]
+async fn keys_are_wrapped_again_only_for_who_may_do_everything() {
+    let hub = Hub::open().await;
+    let (_, writer) = hub.key(Scope::Write, None).await;
+    assert_eq!(hub.send("POST", "/api/v1/secrets/rewrap", &writer, json!({})).await.0, 403);
+    let (_, admin) = hub.key(Scope::Admin, None).await;
+    let (status, told) = hub.send("POST", "/api/v1/secrets/rewrap", &admin, json!({})).await;
+    assert_eq!((status, &told["rewrapped"]), (200, &json!(0)), "{told}");
+    assert_eq!(told["master_key"], json!(hub.app.vault.master().fingerprint()));
 }

@@ -25,8 +25,6 @@ use super::answer;
 use super::routes::Routes;
 use crate::app::App;
 
-/// Bytes of one body: packed connectors and catalogues are the largest.
-const BODY_BYTES: usize = 64 << 20;
 const PREFIX: &str = "/api/v1";
 
 pub fn router(app: &App) -> Router {
@@ -67,7 +65,8 @@ pub fn router(app: &App) -> Router {
     let describe = get(move || async move { Json(document.clone()) });
     Router::new()
         .nest(PREFIX, routes.route("/openapi.json", describe).fallback(nowhere))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(middleware::from_fn_with_state(app.clone(), answer::in_time))
+        .layer(DefaultBodyLimit::max(app.tuning.api_body_bytes))
         .layer(middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app.clone())
 }

@@ -5,17 +5,20 @@
 //! verification, is only what decides the lane: one JSON pointer.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use sha2::{Digest, Sha256};
 use tokio::sync::RwLock;
 
+use super::source::{self, Refusals};
+use crate::config::Network;
 use crate::connections::{self, Connection};
 use crate::ctx::{Ctx, Tenant};
 use crate::inbox::verify::{self, Scheme};
@@ -25,11 +28,9 @@ use crate::plugins::manifest::{Dedupe, Handshake, Place, Webhooks};
 use crate::secrets::Secret;
 use crate::sync::{Sync, subscriptions};
 
-/// The largest body taken, in bytes. Shopify's and WooCommerce's orders stay far below.
-pub const BODY_BYTES: usize = 1 << 20;
 /// How long a door stays open after its connection changed: secrets and settings are looked up again after this.
 const DOOR_MS: i64 = 2_000;
-const RETRY_AFTER_S: &str = "5";
+const RETRY_AFTER_S: i64 = 5;
 
 /// What the route needs.
 pub struct Doors {
@@ -38,6 +39,9 @@ pub struct Doors {
     pub ctx: Ctx,
     open: RwLock<HashMap<String, Arc<Door>>>,
     pub refused: AtomicU64,
+    refusals: Refusals,
+    proxies: Vec<Network>,
+    body_bytes: usize,
 }
 
 /// One connection's address, ready to verify.
@@ -52,12 +56,14 @@ struct Door {
 }
 
 impl Doors {
-    pub fn new(sync: Sync, inbox: Inbox, ctx: Ctx) -> Self {
-        Self { sync, inbox, ctx, open: RwLock::default(), refused: AtomicU64::new(0) }
+    /// `proxies`: whose word about a sender's address counts. `body_bytes`: the largest body taken.
+    pub fn new(sync: Sync, inbox: Inbox, ctx: Ctx, proxies: Vec<Network>, body_bytes: usize) -> Self {
+        let (open, refused, refusals) = (RwLock::default(), AtomicU64::new(0), Refusals::default());
+        Self { sync, inbox, ctx, open, refused, refusals, proxies, body_bytes }
     }
 
     pub fn router(self: Arc<Self>) -> axum::Router {
-        axum::Router::new().route("/webhooks/{path}", any(receive)).layer(DefaultBodyLimit::max(BODY_BYTES)).with_state(self)
+        axum::Router::new().route("/webhooks/{path}", any(receive)).layer(DefaultBodyLimit::max(self.body_bytes)).with_state(self)
     }
 
     async fn find(&self, path: &str) -> Result<Option<Arc<Door>>, crate::sync::Error> {
@@ -81,21 +87,39 @@ impl Doors {
     }
 }
 
-async fn receive(State(doors): State<Arc<Doors>>, Path(path): Path<String>, method: Method, headers: HeaderMap, body: Bytes) -> Response {
-    match take(&doors, &path, &method, &headers, &body).await {
+async fn receive(
+    State(doors): State<Arc<Doors>>,
+    Path(path): Path<String>,
+    extensions: Extensions,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let source = source::of(&extensions, &headers, &doors.proxies);
+    if let Some(wait_ms) = doors.refusals.wait_ms(source, doors.ctx.now_ms()) {
+        return come_back(StatusCode::TOO_MANY_REQUESTS, wait_ms / 1_000 + 1);
+    }
+    match take(&doors, &path, source, &method, &headers, &body).await {
         Ok(status) => status.into_response(),
         Err(error) => {
             tracing::error!(error = %crate::store::chain(&error), "a delivery could not be recorded");
-            come_back()
+            come_back(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S)
         }
     }
 }
 
-fn come_back() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_S)]).into_response()
+fn come_back(status: StatusCode, after_s: i64) -> Response {
+    (status, [(header::RETRY_AFTER, after_s.to_string())]).into_response()
 }
 
-async fn take(doors: &Doors, path: &str, method: &Method, headers: &HeaderMap, body: &[u8]) -> Result<Response, crate::sync::Error> {
+async fn take(
+    doors: &Doors,
+    path: &str,
+    source: Option<IpAddr>,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, crate::sync::Error> {
     let Some(door) = doors.find(path).await? else {
         verify::decoy(body);
         return Ok(StatusCode::NOT_FOUND.into_response());
@@ -110,7 +134,8 @@ async fn take(doors: &Doors, path: &str, method: &Method, headers: &HeaderMap, b
     let delivery = verify::Delivery { headers, body, url: &door.url, received_at_ms: now };
     if let Err(refused) = door.scheme.verify(&delivery, &door.secrets) {
         doors.refused.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(connection = %door.connection.name, why = refused.word(), "webhook refused");
+        doors.refusals.note(source, now);
+        tracing::warn!(connection = %door.connection.name, source = ?source, why = refused.word(), "webhook refused");
         return Ok(StatusCode::UNAUTHORIZED.into_response());
     }
     let delivery = door.delivery(headers, body);
@@ -119,7 +144,9 @@ async fn take(doors: &Doors, path: &str, method: &Method, headers: &HeaderMap, b
     }
     match doors.inbox.accept(delivery).await {
         Ok(Accepted::New | Accepted::Duplicate) => Ok(StatusCode::OK.into_response()),
-        Err(InboxError::Busy | InboxError::NotRecorded) => Ok(come_back()),
+        Err(InboxError::Busy | InboxError::NotRecorded | InboxError::NoRoom) => {
+            Ok(come_back(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S))
+        }
         Err(error) => Err(error.into()),
     }
 }

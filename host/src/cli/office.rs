@@ -1,4 +1,4 @@
-//! `doctor`, `explain`, `login`, `key`.
+//! `doctor`, `explain`, `config`, `login`, `key`, `secrets`.
 
 use std::process::ExitCode;
 
@@ -30,6 +30,42 @@ pub fn explain(wish: &Explain) -> ExitCode {
             ExitCode::from(super::CONFIGURATION)
         }
     }
+}
+
+#[derive(Subcommand)]
+pub enum Config {
+    /// Every option with its default, its unit and what it may be: a file to begin with.
+    Default {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn defaults(json: bool) -> ExitCode {
+    let text = crate::config::DEFAULTS;
+    match json.then(|| toml::from_str::<toml::Table>(text)) {
+        None => say!("{}", text.trim_end()),
+        Some(Ok(table)) => say!("{}", json!(table)),
+        Some(Err(error)) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(super::CONFIGURATION);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+#[derive(Subcommand)]
+pub enum Secrets {
+    /// Wrap under the present master key what former ones still wrap; the hub goes on meanwhile.
+    Rewrap,
+}
+
+pub async fn secrets(hub: &Hub, command: Secrets, json: bool) -> Result<(), Stop> {
+    match command {
+        Secrets::Rewrap => print::answer(json, &hub.ask("POST", "/secrets/rewrap", &json!({})).await?, &[]),
+    }
+    Ok(())
 }
 
 pub async fn doctor(hub: &Hub, json: bool) -> Result<(), Stop> {

@@ -46,8 +46,21 @@ pub enum Command {
         #[arg(long)]
         state: Option<String>,
     },
-    /// Translate a delivery again.
-    Replay { delivery: String },
+    /// Translate deliveries again: one, or those that fit.
+    Replay {
+        delivery: Option<String>,
+        #[arg(long, conflicts_with = "delivery")]
+        connection: Option<String>,
+        /// new, done, ignored or refused.
+        #[arg(long, conflicts_with = "delivery")]
+        state: Option<String>,
+        /// What arrived at this time or later, RFC 3339.
+        #[arg(long, value_name = "TIME", conflicts_with = "delivery")]
+        since: Option<String>,
+        /// What arrived before this time, RFC 3339.
+        #[arg(long, value_name = "TIME", conflicts_with = "delivery")]
+        until: Option<String>,
+    },
     /// Lanes that stand still; with a lane: let it run again.
     Dead { lane: Option<String> },
 }
@@ -104,7 +117,12 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                 &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")],
             );
         }
-        Command::Replay { delivery } => {
+        Command::Replay { delivery: None, connection, state, since, until } => {
+            let span = json!({ "connection": connection, "state": state, "since": since, "until": until });
+            print::answer(json, &hub.ask("POST", "/deliveries/replay", &span).await?, &[]);
+            hub.work().await?;
+        }
+        Command::Replay { delivery: Some(delivery), .. } => {
             print::answer(json, &hub.ask("POST", &format!("/deliveries/{}/replay", part(&delivery)), &json!({})).await?, &[]);
             hub.work().await?;
         }

@@ -169,13 +169,14 @@ pub(super) fn check(layers: &Layers, file: Option<PathBuf>, folders: &Folders, m
             concurrency: or_cores(check.within("plugins.concurrency", p.concurrency, 0, 4096)?, 8),
         },
         lanes: Lanes {
-            workers: or_cores(check.within("lanes.workers", l.workers, 0, 1024)?, 4),
+            workers: or_cores(check.within("lanes.workers", l.workers, 0, 1024)?, 64),
             lease: check.ms("lanes.lease_ms", l.lease_ms, 5_000, 600_000)?,
             sweep: check.ms("lanes.sweep_ms", l.sweep_ms, 1_000, 600_000)?,
         },
         retention: Retention {
             delivery_body_days: check.within("retention.delivery_body_days", raw.retention.delivery_body_days, 1, 90)?,
             dedupe_days: check.within("retention.dedupe_days", raw.retention.dedupe_days, 7, 365)?,
+            effect_days: check.within("retention.effect_days", raw.retention.effect_days, 7, 3650)?,
         },
         log: Log {
             format: match raw.log.format.as_str() {

@@ -210,6 +210,7 @@ fn options(wish: &Wish, address: std::net::SocketAddr) -> Result<Options, Error>
         compiler: std::env::current_exe().map_err(crate::app::Error::Program)?,
         zone: "UTC".into(),
         name: "Demo".into(),
+        tuning: Default::default(),
     })
 }
 

@@ -7,7 +7,12 @@ pub enum Error {
     Busy,
     #[error("the delivery could not be recorded")]
     NotRecorded,
-    #[error("there is no delivery {0}; hint: `entrepot sync status` lists recent ones")]
+    /// The disk's reserve is reached; nothing was recorded.
+    #[error("the disk of the database has less room left than data.reserve_bytes; hint: free some, or lower the reserve")]
+    NoRoom,
+    #[error(
+        "there is no delivery {0}, or its content was dropped by retention.delivery_body_days; hint: `entrepot sync status` lists recent ones"
+    )]
     Missing(DeliveryId),
     #[error("the content of a delivery cannot be read")]
     Content(#[from] serde_json::Error),

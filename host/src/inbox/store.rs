@@ -11,7 +11,7 @@ use crate::lanes::LaneKey;
 use crate::secrets::{DataKey, Vault};
 use crate::store::{Sql, Value, WriteTx, placeholders};
 
-const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 
 /// A delivery as it was received.
 #[derive(Clone, Debug)]
@@ -114,6 +114,94 @@ pub async fn end(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId, ending: &En
     )
     .await?;
     Ok(())
+}
+
+/// The oldest day of which bodies are kept, if it lies before `before_day`.
+pub async fn oldest_day(conn: &mut impl Sql, tenant: &Tenant, before_day: i64) -> Result<Option<i64>, Error> {
+    let sql = "SELECT MIN(day) FROM inbox_body WHERE tenant = $1 AND day < $2";
+    Ok(conn.fetch_one(sql, args![tenant, before_day]).await?.get(0)?)
+}
+
+/// Makes the bodies of a day unreadable and takes up to so many of them away; how many went.
+pub async fn drop_day(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, day: i64, limit: u32) -> Result<u64, Error> {
+    let sql = "SELECT DISTINCT key_id FROM inbox_body WHERE tenant = $1 AND day = $2 ORDER BY key_id";
+    for row in tx.fetch_all(sql, args![&ctx.tenant, day]).await? {
+        vault.destroy_key(tx, ctx, &row.get(0)?).await?;
+    }
+    tx.execute(
+        "UPDATE inbox SET state = 'refused', reason = $4, done_at = $5 WHERE tenant = $1 AND received_at >= $2 AND received_at < $3 \
+         AND state = 'new'",
+        args![
+            &ctx.tenant,
+            day.saturating_mul(DAY_MS),
+            day.saturating_add(1).saturating_mul(DAY_MS),
+            "its content was dropped before it could be translated: retention.delivery_body_days had passed",
+            ctx.now_ms(),
+        ],
+    )
+    .await?;
+    let sql = "DELETE FROM inbox_body WHERE tenant = $1 AND day = $2 \
+               AND id IN (SELECT id FROM inbox_body WHERE tenant = $1 AND day = $2 ORDER BY id LIMIT $3)";
+    Ok(tx.execute(sql, args![&ctx.tenant, day, limit]).await?)
+}
+
+/// A place in the order of the keys: connection and key.
+pub type KeyPlace = (String, String);
+
+/// The last of the next `limit` keys after a place.
+pub async fn next_keys(conn: &mut impl Sql, tenant: &Tenant, after: &KeyPlace, limit: u32) -> Result<Option<KeyPlace>, Error> {
+    let sql = "SELECT connection, dedupe FROM (SELECT connection, dedupe FROM inbox_key WHERE tenant = $1 AND (connection, dedupe) > ($2, $3) \
+               ORDER BY connection, dedupe LIMIT $4) AS next ORDER BY connection DESC, dedupe DESC LIMIT 1";
+    let row = conn.fetch_optional(sql, args![tenant, &after.0, &after.1, limit]).await?;
+    Ok(row.map(|row| Ok::<_, crate::store::Error>((row.get(0)?, row.get(1)?))).transpose()?)
+}
+
+pub async fn forget_keys(tx: &mut WriteTx, ctx: &Ctx, after: &KeyPlace, upto: &KeyPlace, before_ms: i64) -> Result<u64, Error> {
+    let sql = "DELETE FROM inbox_key WHERE tenant = $1 AND (connection, dedupe) > ($2, $3) AND (connection, dedupe) <= ($4, $5) \
+               AND received_at < $6";
+    Ok(tx.execute(sql, args![&ctx.tenant, &after.0, &after.1, &upto.0, &upto.1, before_ms]).await?)
+}
+
+/// Whether the content of a delivery is still there.
+pub async fn has_body(conn: &mut impl Sql, tenant: &Tenant, delivery: &DeliveryId) -> Result<bool, Error> {
+    let sql = "SELECT 1 FROM inbox i JOIN inbox_body b ON b.tenant = i.tenant AND b.id = i.id AND b.day = i.received_at / 86400000 \
+               WHERE i.tenant = $1 AND i.id = $2";
+    Ok(conn.fetch_optional(sql, args![tenant, delivery]).await?.is_some())
+}
+
+/// Deliveries that fit, oldest first, after one.
+pub async fn select(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    which: &Replay,
+    after: Option<&DeliveryId>,
+    limit: u32,
+) -> Result<Vec<DeliveryId>, Error> {
+    let rows = conn
+        .fetch_all(
+            "SELECT i.id FROM inbox i JOIN inbox_body b ON b.tenant = i.tenant AND b.id = i.id AND b.day = i.received_at / 86400000 \
+             WHERE i.tenant = $1 AND i.id > $2 AND ($3 = '' OR i.connection = $3) AND ($4 = '' OR i.state = $4) \
+             AND i.received_at >= $5 AND i.received_at < $6 ORDER BY i.id LIMIT $7",
+            args![
+                tenant,
+                after.map_or(String::new(), ToString::to_string),
+                which.filter.connection.as_ref().map_or(String::new(), ToString::to_string),
+                which.filter.state.clone().unwrap_or_default(),
+                which.since_ms,
+                which.until_ms,
+                limit,
+            ],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Deliveries to be translated again: those that fit and arrived in `since_ms..until_ms`.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    pub filter: Filter,
+    pub since_ms: i64,
+    pub until_ms: i64,
 }
 
 pub async fn reopen(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Result<Option<LaneKey>, Error> {

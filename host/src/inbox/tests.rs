@@ -24,7 +24,7 @@ on_both! {
     async fn the_second_delivery_of_the_same_event_changes_nothing(db: TestDb) {
         let ctx = db.ctx();
         let vault = vault(&ctx);
-        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone());
+        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone(), Patience::default());
         let connection = ConnectionId::new(&ctx.ids);
         let same = (0..20).map(|_| inbox.accept(delivery(&connection, "event-1", b"\xff raw")));
         let answers = futures::future::join_all(same).await;
@@ -41,7 +41,7 @@ on_both! {
     async fn an_ended_delivery_waits_no_more_until_it_is_replayed(db: TestDb) {
         let ctx = db.ctx();
         let vault = vault(&ctx);
-        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone());
+        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone(), Patience::default());
         let connection = ConnectionId::new(&ctx.ids);
         inbox.accept(delivery(&connection, "event-1", b"{}")).await.unwrap();
         let lane = LaneKey::new(LaneKind::Inbound, &connection, "order:7");
@@ -57,4 +57,102 @@ on_both! {
         let mut conn = db.store.read().await.unwrap();
         assert_eq!(waiting(&mut conn, &ctx, &vault, &lane).await.unwrap().len(), 1);
     }
+
+    async fn content_is_dropped_by_day_and_keys_later(db: TestDb) {
+        let ctx = db.ctx();
+        let vault = vault(&ctx);
+        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone(), Patience::default());
+        let connection = ConnectionId::new(&ctx.ids);
+        let day = store::DAY_MS;
+        inbox.accept(delivery(&connection, "old", b"canary of the old day")).await.unwrap();
+        db.clock.advance(3 * day);
+        inbox.accept(delivery(&connection, "new", b"of today")).await.unwrap();
+        let listed = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &Filter::default(), None, 10).await.unwrap();
+        let (new, old) = (listed[0].id.clone(), listed[1].id.clone());
+
+        let before = ctx.now_ms() - 2 * day;
+        assert_eq!(drop_bodies(&db.store, &ctx, &vault, before).await.unwrap(), 1);
+        assert_eq!(drop_bodies(&db.store, &ctx, &vault, before).await.unwrap(), 0, "twice changes nothing");
+        let listed = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &Filter::default(), None, 10).await.unwrap();
+        assert_eq!((listed[0].state.as_str(), listed[1].state.as_str()), ("new", "refused"), "what was never translated says so");
+        let again = |id: DeliveryId| {
+            let ctx = ctx.clone();
+            db.store.write(move |tx| Box::pin(async move { replay(tx, &ctx, &id).await }))
+        };
+        assert!(matches!(again(old).await, Err(Error::Missing(_))), "without content there is nothing to translate");
+        again(new).await.unwrap();
+        let mut conn = db.store.read().await.unwrap();
+        let kept = conn.fetch_all("SELECT wrapped FROM data_key WHERE purpose LIKE 'inbox:%' ORDER BY purpose", &[]).await.unwrap();
+        assert_eq!(kept.iter().filter(|row| row.get::<Option<Vec<u8>>>(0).unwrap().is_some()).count(), 1, "the old day's key is destroyed");
+        drop(conn);
+
+        // Still known by its key, until the keys go too.
+        assert_eq!(inbox.accept(delivery(&connection, "old", b"again")).await.unwrap(), Accepted::Duplicate);
+        assert_eq!(forget_keys(&db.store, &ctx, before).await.unwrap(), 1);
+        assert_eq!(inbox.accept(delivery(&connection, "new", b"of today")).await.unwrap(), Accepted::Duplicate);
+        assert_eq!(inbox.accept(delivery(&connection, "old", b"again")).await.unwrap(), Accepted::New);
+    }
+
+    async fn a_span_of_deliveries_is_replayed_and_the_rest_stays(db: TestDb) {
+        let ctx = db.ctx();
+        let vault = vault(&ctx);
+        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault.clone(), Patience::default());
+        let (here, there) = (ConnectionId::new(&ctx.ids), ConnectionId::new(&ctx.ids));
+        let begin = ctx.now_ms();
+        for at in 0..6 {
+            inbox.accept(delivery(if at % 2 == 0 { &here } else { &there }, &format!("event-{at}"), b"{}")).await.unwrap();
+            db.clock.advance(1_000);
+        }
+        let all = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &Filter::default(), None, 10).await.unwrap();
+        for row in all {
+            let ctx = ctx.clone();
+            db.store.write(move |tx| Box::pin(async move { end(tx, &ctx, &row.id, &Ending::Refused("no total".into())).await })).await.unwrap();
+        }
+        let filter = Filter { connection: Some(here.clone()), state: Some("refused".into()) };
+        let which = Replay { filter, since_ms: begin + 1_000, until_ms: begin + 4_000 };
+        assert_eq!(replay_all(&db.store, &ctx, &which).await.unwrap(), 1);
+        let new = Filter { state: Some("new".into()), ..Filter::default() };
+        let new = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &new, None, 10).await.unwrap();
+        assert_eq!(new.iter().map(|row| (row.connection.clone(), row.received_at)).collect::<Vec<_>>(), [(here, begin + 2_000)]);
+    }
+}
+
+#[tokio::test]
+async fn below_the_reserve_of_the_disk_nothing_is_recorded_and_nothing_acknowledged() {
+    let Some(db) = crate::store::tests::TestDb::sqlite().await else { return };
+    let ctx = db.ctx();
+    let patience = Patience { reserve_bytes: u64::MAX, ..Patience::default() };
+    let full = Inbox::open(db.store.clone(), ctx.clone(), vault(&ctx), patience);
+    let connection = ConnectionId::new(&ctx.ids);
+    assert!(matches!(full.accept(delivery(&connection, "event-1", b"{}")).await, Err(Error::NoRoom)));
+    assert!(list(&mut db.store.read().await.unwrap(), &ctx.tenant, &Filter::default(), None, 10).await.unwrap().is_empty());
+    let roomy = Inbox::open(db.store.clone(), ctx.clone(), vault(&ctx), Patience { reserve_bytes: 1, ..Patience::default() });
+    assert_eq!(roomy.accept(delivery(&connection, "event-1", b"{}")).await.unwrap(), Accepted::New);
+}
+
+#[tokio::test]
+async fn a_commit_that_takes_too_long_is_not_waited_for_and_its_repeat_is_a_duplicate() {
+    let Some(db) = crate::store::tests::TestDb::sqlite().await else { return };
+    let ctx = db.ctx();
+    let inbox =
+        Inbox::open(db.store.clone(), ctx.clone(), vault(&ctx), Patience { accept: Duration::from_millis(50), ..Patience::default() });
+    let (go_on, held) = oneshot::channel::<()>();
+    let (holds, begun) = oneshot::channel::<()>();
+    let store = db.store.clone();
+    let slow = tokio::spawn(async move {
+        let held = store.write(move |_| {
+            Box::pin(async move {
+                drop(holds.send(()));
+                Ok::<_, crate::store::Error>(drop(held.await))
+            })
+        });
+        held.await
+    });
+    begun.await.unwrap();
+    let connection = ConnectionId::new(&ctx.ids);
+    assert!(matches!(inbox.accept(delivery(&connection, "event-1", b"{}")).await, Err(Error::Busy)));
+    go_on.send(()).unwrap();
+    slow.await.unwrap().unwrap();
+    while inbox.accept(delivery(&connection, "event-2", b"{}")).await.is_err() {}
+    assert_eq!(inbox.accept(delivery(&connection, "event-1", b"{}")).await.unwrap(), Accepted::Duplicate);
 }

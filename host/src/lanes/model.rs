@@ -10,11 +10,31 @@ use crate::id::ConnectionId;
 
 /// A due time that never comes.
 pub const NEVER: i64 = i64::MAX;
-/// How long a claim holds its lane without being renewed.
+/// How long a claim holds its lane without being renewed, unless the configuration says otherwise.
 pub const LEASE_MS: i64 = 30_000;
-pub const RENEW_MS: i64 = 5_000;
-/// The longest that work stays unseen when every wake-up is lost.
+/// Renewals in the time of one lease: several may fail before it ends.
+const RENEWALS: i64 = 6;
+/// The longest that work stays unseen when every wake-up is lost, unless the configuration says otherwise.
 pub const SWEEP_MS: i64 = 15_000;
+
+/// How long the runner holds what it claimed, and how often it looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    pub lease_ms: i64,
+    pub sweep_ms: i64,
+}
+
+impl Pace {
+    pub(super) fn renew_ms(self) -> i64 {
+        self.lease_ms / RENEWALS
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { lease_ms: LEASE_MS, sweep_ms: SWEEP_MS }
+    }
+}
 /// Claims without an orderly end after which a lane is quarantined: its handler seems to kill the process.
 pub const MAX_CLAIMS: i64 = 3;
 /// Typed failures in a row after which a lane is quarantined.

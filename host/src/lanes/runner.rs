@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::model::{Cap, Claim, LaneKind, NEVER, Outcome, RENEW_MS, SWEEP_MS, share_slots};
+use super::model::{Cap, Claim, LaneKind, NEVER, Outcome, Pace, share_slots};
 use super::wake::Wake;
 use super::{Error, HandlerError, finish, schedule, store};
 use crate::ctx::Ctx;
@@ -41,7 +41,10 @@ impl Handlers {
 
 /// How many handlers may run at once.
 #[derive(Clone, Debug)]
-pub struct Limits(HashMap<LaneKind, Cap>);
+pub struct Limits {
+    kinds: HashMap<LaneKind, Cap>,
+    overall: usize,
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -57,19 +60,25 @@ impl Default for Limits {
             };
             (*kind, Cap { total, per_connection })
         };
-        Self(LaneKind::ALL.iter().map(cap).collect())
+        Self { kinds: LaneKind::ALL.iter().map(cap).collect(), overall: usize::MAX }
     }
 }
 
 impl Limits {
     #[must_use]
     pub fn with(mut self, kind: LaneKind, cap: Cap) -> Self {
-        self.0.insert(kind, cap);
+        self.kinds.insert(kind, cap);
         self
     }
 
+    /// No more than this over all kinds together.
+    #[must_use]
+    pub fn at_most(self, overall: usize) -> Self {
+        Self { overall, ..self }
+    }
+
     fn of(&self, kind: LaneKind) -> Cap {
-        self.0.get(&kind).copied().unwrap_or(Cap { total: 1, per_connection: 1 })
+        self.kinds.get(&kind).copied().unwrap_or(Cap { total: 1, per_connection: 1 })
     }
 }
 
@@ -87,6 +96,7 @@ pub struct Runner {
     ctx: Ctx,
     handlers: Handlers,
     limits: Limits,
+    pace: Pace,
     tasks: JoinSet<()>,
     held: HashMap<Id, Claim>,
     turn: usize,
@@ -94,19 +104,24 @@ pub struct Runner {
 
 impl Runner {
     pub fn new(store: Store, ctx: Ctx, handlers: Handlers, limits: Limits) -> Self {
-        Self { store, ctx, handlers, limits, tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
+        Self { store, ctx, handlers, limits, pace: Pace::default(), tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
+    }
+
+    #[must_use]
+    pub fn paced(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Works until `stop` resolves, then lets running handlers end, and gives back what did not end in time.
     pub async fn run(mut self, mut wake: Box<dyn Wake>, stop: impl Future<Output = ()> + Send) {
         let clock = self.ctx.clock.clone();
         let mut stop = std::pin::pin!(stop);
-        let mut renew_at = clock.now_ms() + RENEW_MS;
+        let mut renew_at = clock.now_ms() + self.pace.renew_ms();
         let (mut rearm_at, mut steer_at) = (clock.now_ms(), clock.now_ms());
         loop {
             if clock.now_ms() >= steer_at {
                 self.steer_clock().await;
-                steer_at = clock.now_ms() + SWEEP_MS;
+                steer_at = clock.now_ms() + self.pace.sweep_ms;
             }
             self.renew_if_due(&mut renew_at).await;
             if clock.now_ms() >= rearm_at {
@@ -124,7 +139,7 @@ impl Runner {
                     clock.now_ms() + FAILED_CLAIM_PAUSE_MS
                 }
             };
-            let sweep_at = clock.now_ms() + SWEEP_MS;
+            let sweep_at = clock.now_ms() + self.pace.sweep_ms;
             tokio::select! {
                 () = &mut stop => break,
                 Some(ended) = self.tasks.join_next_with_id() => self.note_ends(ended),
@@ -159,12 +174,15 @@ impl Runner {
             let later =
                 later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
             let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
-            let slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
-            let suspects: Vec<LaneKind> = if seen.expires_at <= now && !self.held.values().any(Claim::is_suspect) {
-                self.handlers.0.keys().copied().collect()
-            } else {
-                Vec::new()
-            };
+            let mut free = self.limits.overall.saturating_sub(self.held.len());
+            let mut slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
+            for (_, wanted) in &mut slots {
+                *wanted = (*wanted).min(free);
+                free -= *wanted;
+            }
+            slots.retain(|(_, wanted)| *wanted > 0);
+            let may_suspect = free > 0 && seen.expires_at <= now && !self.held.values().any(Claim::is_suspect);
+            let suspects: Vec<LaneKind> = if may_suspect { self.handlers.0.keys().copied().collect() } else { Vec::new() };
             if slots.is_empty() && suspects.is_empty() {
                 return Ok(later);
             }
@@ -180,7 +198,7 @@ impl Runner {
     }
 
     async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Vec<LaneKind>) -> Result<Vec<Claim>, crate::store::Error> {
-        let owner = self.ctx.ids.body();
+        let (owner, lease_ms) = (self.ctx.ids.body(), self.pace.lease_ms);
         self.store
             .write(move |tx| {
                 Box::pin(async move {
@@ -189,7 +207,7 @@ impl Runner {
                             tracing::warn!(tenant, lane, "lane quarantined: the process ended every time it ran");
                         }
                     }
-                    store::claim(tx, &owner, now, &slots, &suspects).await
+                    store::claim(tx, &owner, now, lease_ms, &slots, &suspects).await
                 })
             })
             .await
@@ -250,12 +268,13 @@ impl Runner {
         if now < *renew_at {
             return;
         }
-        *renew_at = now + RENEW_MS;
+        *renew_at = now + self.pace.renew_ms();
         let claims: Vec<Claim> = self.held.values().filter(|claim| !claim.is_finished()).cloned().collect();
         if claims.is_empty() {
             return;
         }
-        let renewed = self.store.write(move |tx| Box::pin(async move { store::renew(tx, &claims, now).await })).await;
+        let lease_ms = self.pace.lease_ms;
+        let renewed = self.store.write(move |tx| Box::pin(async move { store::renew(tx, &claims, now, lease_ms).await })).await;
         match renewed {
             Ok(lost) => lost.iter().for_each(Claim::mark_lost),
             Err(error) => tracing::warn!(error = %chain(&error), "leases could not be renewed"),

@@ -1,6 +1,6 @@
 //! SQL on the table `lane`. Rows of all tenants are claimed by the same statements; everything else names its tenant.
 
-use super::model::{Claim, End, LEASE_MS, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
+use super::model::{Claim, End, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
 use super::schedule::NEXT_AT_SQL;
 use crate::args;
 use crate::ctx::Tenant;
@@ -131,10 +131,11 @@ pub async fn claim(
     tx: &mut WriteTx,
     owner: &str,
     now_ms: i64,
+    lease_ms: i64,
     flows: &[(String, usize)],
     suspect_kinds: &[LaneKind],
 ) -> Result<Vec<Claim>, Error> {
-    let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(LEASE_MS)), Value::from(NEVER)];
+    let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(lease_ms)), Value::from(NEVER)];
     let mut bind = |value: Value| {
         values.push(value);
         format!("${}", values.len())
@@ -224,13 +225,13 @@ pub async fn finish(tx: &mut WriteTx, claim: &Claim, end: &End) -> Result<bool, 
 }
 
 /// Extends the leases that are still held; returns the lanes of `claims` that were lost.
-pub async fn renew(tx: &mut WriteTx, claims: &[Claim], now_ms: i64) -> Result<Vec<Claim>, Error> {
+pub async fn renew(tx: &mut WriteTx, claims: &[Claim], now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>, Error> {
     let mut owners: Vec<&str> = claims.iter().map(Claim::owner).collect();
     owners.sort_unstable();
     owners.dedup();
     let mut kept = std::collections::HashSet::new();
     for chunk in owners.chunks(ROWS_PER_INSERT) {
-        let mut values = vec![Value::from(now_ms.saturating_add(LEASE_MS))];
+        let mut values = vec![Value::from(now_ms.saturating_add(lease_ms))];
         values.extend(chunk.iter().map(|owner| Value::from(*owner)));
         let list: Vec<String> = (2..chunk.len() + 2).map(|n| format!("${n}")).collect();
         // Locked in the order of their ids, like everybody who takes several lanes.

@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex};
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-use super::model::{Cap, LEASE_MS, MAX_CLAIMS, MAX_FAILURES, NEVER, RENEW_MS, SWEEP_MS, backoff_ms, end_of_run, share_slots};
+use super::model::{Cap, LEASE_MS, MAX_CLAIMS, MAX_FAILURES, NEVER, SWEEP_MS, backoff_ms, end_of_run, share_slots};
 use super::wake::Wake;
 use super::*;
 use crate::clock::Clock;
 use crate::ctx::Tenant;
 use crate::id::{Entropy, Ids};
 use crate::store::tests::TestDb;
+
+const RENEW_MS: i64 = LEASE_MS / 6;
 
 fn connection(n: u64) -> ConnectionId {
     ConnectionId::new(&Ids::new(Clock::manual(1), Entropy::seeded(n)))
@@ -43,7 +45,7 @@ async fn claim(db: &TestDb, owner: &str, slots: usize) -> Vec<Claim> {
         .write(move |tx| {
             Box::pin(async move {
                 store::quarantine_crashed(tx, now).await?;
-                store::claim(tx, &owner, now, &flows, LaneKind::ALL).await
+                store::claim(tx, &owner, now, LEASE_MS, &flows, LaneKind::ALL).await
             })
         })
         .await
@@ -560,6 +562,49 @@ crate::on_both! {
         assert_eq!(order.len(), 301);
         let late = order.iter().position(|connection_id| *connection_id == connection(2)).unwrap();
         assert!(late < 8, "it waited behind {late} lanes of another connection");
+    }
+
+    async fn no_more_lanes_run_at_once_than_the_whole_runner_may(db: TestDb) {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let handler = {
+            let (running, most) = (running.clone(), most.clone());
+            By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
+                let (running, most) = (running.clone(), most.clone());
+                Box::pin(async move {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                })
+            })
+        };
+        let backlog: Vec<LaneKey> = (0..40).map(|n| order_lane(format!("{n}"))).collect();
+        let (ctx, now) = (db.ctx(), db.clock.now_ms());
+        db.store.write(move |tx| Box::pin(async move { make_due_many(tx, &ctx, &backlog, now - 1_000).await })).await.unwrap();
+        let handlers = Handlers::new().with(LaneKind::Inbound, handler);
+        Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default().at_most(3)).run_until_idle().await.unwrap();
+        assert!((1..=3).contains(&most.load(Ordering::SeqCst)), "{most:?}");
+        assert!(list(&mut db.store.read().await.unwrap(), &db.ctx(), Filter::All, None, 50).await.unwrap().is_empty(), "all were done");
+    }
+
+    async fn a_lease_is_as_long_as_the_runner_is_told(db: TestDb) {
+        let gate = Arc::new(Semaphore::new(0));
+        let handler = {
+            let gate = gate.clone();
+            By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
+                let gate = gate.clone();
+                Box::pin(async move { gate.acquire().await.unwrap().forget(); Ok(()) })
+            })
+        };
+        wish(&db, &push_lane(1), db.clock.now_ms()).await;
+        let handlers = Handlers::new().with(LaneKind::Push, handler);
+        let mut runner = Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default())
+            .paced(Pace { lease_ms: 120_000, sweep_ms: 1_000 });
+        let task = tokio::spawn(async move { runner.run_until_idle().await });
+        eventually("it runs", async || lane(&db, &push_lane(1)).await.unwrap().running).await;
+        assert_eq!(lane(&db, &push_lane(1)).await.unwrap().next_due, db.clock.now_ms() + 120_000);
+        gate.add_permits(1);
+        task.await.unwrap().unwrap();
     }
 
     async fn the_overview_counts_each_state_once(db: TestDb) {

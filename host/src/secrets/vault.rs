@@ -246,15 +246,20 @@ impl Vault {
     pub async fn destroy(&self, tx: &mut WriteTx, ctx: &Ctx, purpose: &str) -> Result<bool, Error> {
         let sql = "SELECT id FROM data_key WHERE tenant = $1 AND purpose = $2 AND destroyed_at IS NULL";
         let Some(row) = tx.fetch_optional(sql, args![&ctx.tenant, purpose]).await? else { return Ok(false) };
-        let id: String = row.get(0)?;
+        self.destroy_key(tx, ctx, &row.get(0)?).await?;
+        Ok(true)
+    }
+
+    /// [`Vault::destroy`] for a key by its id; destroying it again changes nothing.
+    pub async fn destroy_key(&self, tx: &mut WriteTx, ctx: &Ctx, id: &DataKeyId) -> Result<(), Error> {
         tx.execute(
-            "UPDATE data_key SET wrapped = NULL, destroyed_at = $3 WHERE tenant = $1 AND id = $2",
-            args![&ctx.tenant, &id, ctx.now_ms()],
+            "UPDATE data_key SET wrapped = NULL, destroyed_at = $3 WHERE tenant = $1 AND id = $2 AND destroyed_at IS NULL",
+            args![&ctx.tenant, id, ctx.now_ms()],
         )
         .await?;
-        let (vault, slot) = (self.clone(), (ctx.tenant.as_str().to_owned(), id));
+        let (vault, slot) = (self.clone(), (ctx.tenant.as_str().to_owned(), id.as_str().to_owned()));
         tx.after_commit(move || drop(vault.cache().remove(&slot)));
-        Ok(true)
+        Ok(())
     }
 
     /// Wraps again, under the current master key, what a former one still wraps. Returns how many rows it changed; the

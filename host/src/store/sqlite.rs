@@ -3,15 +3,13 @@
 //! Group commit: whatever is queued while one group runs shares the next commit, so that a busy hub pays one fsync for
 //! many units of work and a quiet one pays it at once. Each unit of work has a savepoint of its own.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, chain, dialect};
 
@@ -25,7 +23,8 @@ pub struct Sqlite {
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     sender: mpsc::WeakSender<Box<dyn Job>>,
     writer: Mutex<Option<tokio::task::JoinHandle<()>>>,
-    poisoned: Arc<AtomicBool>,
+    poisoned: watch::Receiver<bool>,
+    folder: PathBuf,
 }
 
 impl Sqlite {
@@ -48,9 +47,11 @@ impl Sqlite {
         let writer = writers.acquire().await.map_err(setup)?;
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(setup)?;
         let (sender, queue) = mpsc::channel(QUEUE);
-        let poisoned = Arc::new(AtomicBool::new(false));
-        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer), bell), queue, poisoned.clone()));
-        let sqlite = Self { readers, sender: sender.downgrade(), jobs: Mutex::new(Some(sender)), writer: Mutex::new(Some(task)), poisoned };
+        let (poison, poisoned) = watch::channel(false);
+        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer), bell), queue, poison));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+        let (sender, jobs, writer) = (sender.downgrade(), Mutex::new(Some(sender)), Mutex::new(Some(task)));
+        let sqlite = Self { readers, sender, jobs, writer, poisoned, folder };
         sqlite.refuse_old_library().await?;
         Ok(sqlite)
     }
@@ -73,7 +74,19 @@ impl Sqlite {
     }
 
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Acquire)
+        *self.poisoned.borrow()
+    }
+
+    pub async fn poisoned(&self) {
+        let mut poisoned = self.poisoned.clone();
+        if poisoned.wait_for(|poisoned| *poisoned).await.is_err() {
+            // The writer ended in order.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub fn free_bytes(&self) -> Option<u64> {
+        fs4::available_space(&self.folder).ok()
     }
 
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -104,7 +117,34 @@ impl Sqlite {
 /// A unit of work whose result type the writer need not know.
 trait Job: Send {
     fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool>;
-    fn finish(self: Box<Self>, committed: bool);
+    fn finish(self: Box<Self>, ending: &Ending);
+}
+
+/// How a group ended, for each of its units.
+enum Ending {
+    Committed,
+    /// Nothing was written; the disk is full, or the file may not be written.
+    Unwritable(String),
+    /// Nobody knows what of it was written.
+    Poisoned,
+}
+
+impl Ending {
+    /// What a failed commit, or a statement that failed below SQL, means for the group.
+    fn of(error: &Error, committing: bool) -> Self {
+        match error {
+            // A full disk is found out before anything is synced; after any other failure of a commit nothing is sure.
+            Error::Unwritable { why } => Self::Unwritable(why.clone()),
+            Error::Driver(inner) if !committing && !inner.as_database_error().is_some_and(dialect::is_disk_failure) => {
+                Self::Unwritable(chain(error))
+            }
+            Error::Contended(_) if !committing => Self::Unwritable(chain(error)),
+            _ => {
+                tracing::error!(error = %chain(error), "the disk failed under a write");
+                Self::Poisoned
+            }
+        }
+    }
 }
 
 struct TypedJob<F, T, E> {
@@ -128,60 +168,71 @@ where
         })
     }
 
-    fn finish(self: Box<Self>, committed: bool) {
+    fn finish(self: Box<Self>, ending: &Ending) {
         // A dropped receiver means that the caller went away; the work stands all the same.
-        let _ = self.reply.send(match (self.result, committed) {
-            (Some(Ok(_)), false) => Err(Error::Poisoned.into()),
-            (Some(result), _) => result,
-            (None, _) => Err(Error::Closed.into()),
+        let _ = self.reply.send(match (self.result, ending) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Ending::Poisoned) => Err(Error::Poisoned.into()),
+            (_, Ending::Unwritable(why)) => Err(Error::Unwritable { why: why.clone() }.into()),
+            (Some(done), Ending::Committed) => done,
+            (None, Ending::Committed) => Err(Error::Closed.into()),
         });
     }
 }
 
-async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poisoned: Arc<AtomicBool>) {
+async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poison: watch::Sender<bool>) {
     while let Some(first) = queue.recv().await {
         let mut group = Vec::new();
         let mut hooks = Vec::new();
         let begun = tx.raw("BEGIN IMMEDIATE").await;
+        let mut broken = begun.err().map(|error| Ending::of(&error, false));
         let mut next = Some(first);
         while let Some(mut job) = next {
-            if begun.is_ok() {
-                run_in_savepoint(job.as_mut(), &mut tx, &mut hooks).await;
+            if broken.is_none() {
+                broken = run_in_savepoint(job.as_mut(), &mut tx, &mut hooks).await;
             }
             group.push(job);
             next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
         }
-        let committed = match begun {
-            Ok(()) => tx.raw("COMMIT").await,
-            Err(error) => Err(error),
+        let ending = match broken {
+            Some(ending) => ending,
+            None => tx.raw("COMMIT").await.map_or_else(|error| Ending::of(&error, true), |()| Ending::Committed),
         };
-        if let Err(error) = &committed {
-            tracing::error!(error = %chain(error), units = group.len(), "a group of writes could not be committed");
-            poisoned.store(true, Ordering::Release);
+        match &ending {
+            Ending::Committed => hooks.into_iter().for_each(|hook| hook()),
+            Ending::Unwritable(why) => tracing::error!(why, units = group.len(), "a group of writes found no room"),
+            Ending::Poisoned => tracing::error!(units = group.len(), "a group of writes could not be made durable"),
+        }
+        if !matches!(ending, Ending::Committed) {
+            tx.after_commit.clear();
             let _ = tx.raw("ROLLBACK").await;
         }
-        let committed = committed.is_ok();
-        if committed {
-            hooks.into_iter().for_each(|hook| hook());
+        if matches!(ending, Ending::Poisoned) {
+            // Before the units hear of it: nobody may think that the next one will do better.
+            poison.send_replace(true);
         }
         for job in group {
-            job.finish(committed);
+            job.finish(&ending);
         }
-        if poisoned.load(Ordering::Acquire) {
+        if *poison.borrow() {
             return;
         }
     }
 }
 
-async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn FnOnce() + Send>>) {
-    let opened = tx.raw("SAVEPOINT work").await.is_ok();
-    if opened && job.run(tx).await {
+/// `Some` when the group's transaction is gone: SQLite undoes all of it when its disk fails.
+async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn FnOnce() + Send>>) -> Option<Ending> {
+    if let Err(error) = tx.raw("SAVEPOINT work").await {
+        return Some(Ending::of(&error, false));
+    }
+    let ended = if job.run(tx).await {
         hooks.append(&mut tx.after_commit);
-        let _ = tx.raw("RELEASE work").await;
+        tx.raw("RELEASE work").await
     } else {
         tx.after_commit.clear();
-        let _ = tx.raw("ROLLBACK TO work; RELEASE work").await;
-    }
+        tx.raw("ROLLBACK TO work; RELEASE work").await
+    };
+    ended.err().map(|error| Ending::of(&error, false))
 }
 
 fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {

@@ -158,3 +158,38 @@ on_both! {
         assert!(refused.to_string().contains("9999_future"), "{refused}");
     }
 }
+
+/// Two units of work of one group find the disk full, or the file read-only: neither leaves a trace, and the process may go on.
+async fn refuses(db: &TestDb, shut: &'static str) {
+    put(&db.store, "before", "1").await.unwrap();
+    pragma(db, shut).await;
+    let (full, neighbour) = tokio::join!(put(&db.store, "full", large()), put(&db.store, "neighbour", large()));
+    for refused in [full, neighbour] {
+        assert!(matches!(refused, Err(Error::Unwritable { .. })), "{refused:?}");
+        assert!(is_outage(&refused.unwrap_err()));
+    }
+    assert!(!db.store.is_poisoned(), "nothing was half written");
+    assert_eq!(names(&db.store).await, ["before"]);
+}
+
+async fn pragma(db: &TestDb, sql: &'static str) {
+    db.store.write(move |tx| Box::pin(async move { tx.fetch_all(sql, &[]).await })).await.unwrap();
+}
+
+fn large() -> &'static str {
+    Box::leak("x".repeat(4 << 20).into_boxed_str())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_without_a_trace_and_recovers_by_itself() {
+    let db = TestDb::sqlite().await.unwrap();
+    refuses(&db, "PRAGMA max_page_count = 1").await;
+    pragma(&db, "PRAGMA max_page_count = 1000000").await;
+    put(&db.store, "full", large()).await.unwrap();
+    assert_eq!(names(&db.store).await, ["before", "full"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_may_not_be_written_refuses_without_a_trace() {
+    refuses(&TestDb::sqlite().await.unwrap(), "PRAGMA query_only = 1").await;
+}

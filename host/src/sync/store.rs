@@ -83,6 +83,13 @@ pub async fn close_effect(tx: &mut WriteTx, ctx: &Ctx, effect: &EffectId, outcom
     Ok(())
 }
 
+/// Forgets up to so many batches that ended before an instant; how many.
+pub async fn forget_effects(tx: &mut WriteTx, ctx: &Ctx, before_ms: i64, limit: u32) -> Result<u64> {
+    let sql = "DELETE FROM effect WHERE tenant = $1 AND id IN (SELECT id FROM effect WHERE tenant = $1 AND state = 'done' AND finished_at < $2 \
+               ORDER BY id LIMIT $3)";
+    Ok(tx.execute(sql, args![&ctx.tenant, before_ms, limit]).await?)
+}
+
 pub async fn cursor(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId, stream: &str) -> Result<Option<String>> {
     let row = conn
         .fetch_optional(

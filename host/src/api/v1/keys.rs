@@ -19,6 +19,7 @@ pub fn add(routes: Routes) -> Routes {
         .get("/keys", "Keys, revoked ones too", list)
         .post("/keys", "Make a key; its secret is shown once", create)
         .delete("/keys/{key}", "Revoke a key at once", revoke)
+        .post("/secrets/rewrap", "Wrap under the present master key what former ones still wrap", rewrap)
         .post("/login-links", "A token that opens the pages once, within ten minutes", link)
 }
 
@@ -49,6 +50,11 @@ async fn create(State(app): State<App>, Admin(ctx): Admin, Body(new): Body<New>)
 async fn revoke(State(app): State<App>, Admin(ctx): Admin, Path(id): Path<String>) -> Answer {
     let id = KeyId::parse(&id)?;
     told(app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(access::revoke_key(tx, &ctx, &id).await?) })).await?)
+}
+
+async fn rewrap(State(app): State<App>, Admin(_): Admin) -> Answer {
+    let changed = app.vault.rewrap(&app.store).await?;
+    told(json!({ "rewrapped": changed, "master_key": app.vault.master().fingerprint() }))
 }
 
 #[derive(Deserialize)]
