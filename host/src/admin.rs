@@ -1,4 +1,4 @@
-//! The pages for people: one live overview so far.
+//! The pages for people: a live overview, and the tax of a destination or of an order.
 //!
 //! Rendered here, on the server, and readable without a script; one small script of our own fetches the same fragment again
 //! every two seconds. Nothing is loaded from anywhere else. All texts are in [`texts`].
@@ -6,6 +6,7 @@
 mod login;
 mod overview;
 mod page;
+mod tax;
 mod texts;
 
 use axum::Router;
@@ -30,6 +31,8 @@ pub fn router(app: &App, pages: Pages) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/overview", get(fragment))
+        .route("/tax", get(tax::tryout))
+        .route("/orders/{order}/tax", get(tax::of_order))
         .route("/login", get(login::form).post(login::redeem))
         .route("/logout", post(login::end))
         .route("/style.css", get(|| asset("text/css; charset=utf-8", include_str!("admin/style.css"))))

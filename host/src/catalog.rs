@@ -4,7 +4,8 @@
 //! safety stock whole pieces that no channel is shown. A SKU names one variant; a GTIN may (by mistake or on purpose) stand
 //! on several, so looking one up gives a list. Unknown facts are absent, never zero.
 //!
-//! Variants are never deleted: orders, stock and the ledger name them.
+//! Variants are never deleted: orders, stock and the ledger name them. A variant may be a kit, made of others ([`kits_with`],
+//! [`recipes`]); then only what it is made of is counted.
 //!
 //! The file format of [`import`] and [`Export`] is [`COLUMNS`]. A row changes the variant with its SKU or makes a new one; a
 //! column that is left out changes nothing, an empty cell clears. What was exported comes back as unchanged.
@@ -13,7 +14,9 @@ mod error;
 mod export;
 mod file;
 mod import;
+mod kits;
 mod model;
+mod recipe;
 mod store;
 
 use std::collections::BTreeMap;
@@ -22,7 +25,9 @@ pub use error::Error;
 pub use export::Export;
 pub use file::COLUMNS;
 pub use import::{Hook, LineProblem, Options, Progress, Report, import};
+pub use kits::{components, counted, kits_with, list_kits, recipes, set_components};
 pub use model::{Country, Facts, Filter, Gtin, HsCode, Problem, Product, Sku, Variant, VariantPatch};
+pub use recipe::{Part, Recipe};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ProductId, VariantId};

@@ -13,6 +13,7 @@ macro_rules! say {
 
 mod catalogue;
 mod connection;
+mod crossborder;
 #[cfg(feature = "demo")]
 mod demo;
 mod hub;
@@ -23,6 +24,7 @@ mod price;
 mod print;
 mod sales;
 mod serve;
+mod shelves;
 mod sync;
 
 use std::process::ExitCode;
@@ -82,6 +84,8 @@ enum Command {
     Order(Noun<sales::Order>),
     /// Where goods lie.
     Location(Noun<sales::Location>),
+    /// Tax, duty and landed cost: who owes what by which rule.
+    Crossborder(Noun<crossborder::Command>),
     /// Plans, limits and pauses of pushes, runs by hand, repairs.
     Sync(Noun<sync::Command>),
     /// API keys.
@@ -104,6 +108,16 @@ pub struct Stop {
 impl Stop {
     fn failed(message: impl Into<String>) -> Self {
         Self { code: 1, message: message.into(), refusal: None }
+    }
+
+    /// What had to be said was printed already.
+    fn silent() -> Self {
+        Self { code: 1, message: String::new(), refusal: None }
+    }
+
+    /// Whether the hub refused with this code.
+    fn is(&self, code: &str) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal["code"] == code)
     }
 
     fn usage(message: impl Into<String>) -> Self {
@@ -160,6 +174,10 @@ pub fn main() -> ExitCode {
         Command::Price(noun) => finish(with_hub(noun.place, async |hub, json| price::run(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
+        Command::Crossborder(noun) => {
+            let json = noun.place.json;
+            finish(block(async move { noun.command.run(&noun.place).await }).map_err(|(stop, _)| (stop, json)))
+        }
         Command::Sync(noun) => finish(with_hub(noun.place, async |hub, json| sync::run(hub, noun.command, json).await)),
         Command::Key(noun) => finish(with_hub(noun.place, async |hub, json| office::key(hub, noun.command, json).await)),
     }
@@ -186,6 +204,7 @@ fn finish(done: Result<(), (Stop, bool)>) -> ExitCode {
     let Err((stop, json)) = done else { return ExitCode::SUCCESS };
     match &stop.refusal {
         Some(refusal) if json => say!("{refusal}"),
+        _ if stop.message.is_empty() => {}
         _ => eprintln!("error: {}", stop.message),
     }
     ExitCode::from(stop.code)

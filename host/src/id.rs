@@ -199,6 +199,7 @@ ids! {
     ReturnId "rma" "a return",
     CallId "cal" "a plugin call",
     PriceLineId "prl" "a line of a price list",
+    EntityId "ent" "a legal entity",
 }
 
 #[cfg(test)]

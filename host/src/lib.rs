@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connections;
+pub mod crossborder;
 pub mod ctx;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -27,6 +28,7 @@ pub mod page;
 pub mod patch;
 pub mod plugins;
 pub mod pricing;
+pub mod rates;
 pub mod secrets;
 pub mod sheet;
 pub mod stock;

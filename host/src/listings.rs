@@ -8,8 +8,9 @@
 //! ([`propose_links`]) is a dry run; [`apply_links`] takes what it proposed and never touches a link made by hand.
 //!
 //! Several listings of one connection may lead to one variant; each then shows its own part. Quantities are whole pieces;
-//! shares are in 1/10000 and round down. Callers make the outbound lanes of changed listings due in the same transaction.
+//! shares are in 1/10000 and round down. What a whole connection may show of a variant is its allotment. Callers make the outbound lanes of changed listings due in the same transaction.
 
+mod allotment;
 mod create;
 mod error;
 mod linking;
@@ -19,6 +20,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
+pub use allotment::{Allotment, Allotments, Allotted, allotments, list_allotments, set_allotment};
 pub use create::{Missing, create_missing};
 pub use error::Error;
 pub use linking::{Applied, LinkProposal, apply_links, link_matching, propose_links, shared_variants};
@@ -140,6 +142,7 @@ pub async fn set_publication(tx: &mut WriteTx, ctx: &Ctx, id: &ListingId, public
 
 /// When a connection is removed: its listings go, orders keep what they sold.
 pub async fn forget_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<u64, Error> {
+    store::allotment::remove_of(tx, ctx, connection).await?;
     store::delete_of(tx, ctx, connection).await
 }
 

@@ -13,6 +13,7 @@ pub use error::Error;
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, LocationId};
+use crate::patch::Patch;
 use crate::store::{Sql, WriteTx};
 
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
@@ -21,6 +22,8 @@ pub struct Location {
     pub name: String,
     /// Lower is asked first.
     pub priority: i64,
+    /// ISO 3166-1 alpha-2, where it lies.
+    pub country: Option<String>,
     pub created_at: i64,
 }
 
@@ -31,7 +34,7 @@ pub async fn ensure_default(tx: &mut WriteTx, ctx: &Ctx) -> Result<LocationId, E
     if let Some(first) = list(tx, &ctx.tenant).await?.into_iter().next() {
         return Ok(first.id);
     }
-    let main = Location { id: LocationId::new(&ctx.ids), name: FIRST_NAME.into(), priority: 0, created_at: ctx.now_ms() };
+    let main = Location { id: LocationId::new(&ctx.ids), name: FIRST_NAME.into(), priority: 0, country: None, created_at: ctx.now_ms() };
     if store::insert(tx, ctx, &main).await? {
         return Ok(main.id);
     }
@@ -46,10 +49,33 @@ pub async fn add(tx: &mut WriteTx, ctx: &Ctx, name: &str) -> Result<Location, Er
         return Err(Error::BadName { name: name.chars().take(80).collect() });
     }
     let priority = list(tx, &ctx.tenant).await?.last().map_or(0, |last| last.priority + 1);
-    let location = Location { id: LocationId::new(&ctx.ids), name: clean.into(), priority, created_at: ctx.now_ms() };
+    let location = Location { id: LocationId::new(&ctx.ids), name: clean.into(), priority, country: None, created_at: ctx.now_ms() };
     if !store::insert(tx, ctx, &location).await? {
         return Err(Error::NameTaken { name: clean.into() });
     }
+    Ok(location)
+}
+
+/// What a person may change of one.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocationPatch {
+    /// Lower is asked first.
+    pub priority: Option<i64>,
+    pub country: Patch<String>,
+}
+
+pub async fn change(tx: &mut WriteTx, ctx: &Ctx, id: &LocationId, patch: LocationPatch) -> Result<Location, Error> {
+    let mut location = resolve(tx, &ctx.tenant, id.as_str()).await?;
+    location.priority = patch.priority.unwrap_or(location.priority);
+    patch.country.apply(&mut location.country);
+    if let Some(country) = &mut location.country {
+        *country = country.trim().to_ascii_uppercase();
+        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(Error::BadCountry { country: country.chars().take(80).collect() });
+        }
+    }
+    store::change(tx, ctx, &location).await?;
     Ok(location)
 }
 

@@ -13,6 +13,7 @@
 mod error;
 mod ingest;
 pub mod model;
+mod remedies;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use error::Error;
 pub use ingest::{Ingested, Origin, Resolution, ingest};
 pub use model::{ChannelOrder, LineKind, OrderView, Payment, Personal, Status};
+pub use remedies::{Remedy, Shortage, remedies};
 pub use store::{Filter, Summary};
 
 use crate::ctx::{Ctx, Tenant};
@@ -52,23 +54,128 @@ pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Res
     }
     stored.revision += 1;
     store::record(tx, ctx, order, "mapped", serde_json::json!({ "lines": mapped })).await?;
-    ingest::resettle(tx, ctx, &mut stored).await
+    ingest::write_down_recipes(tx, ctx, &mut stored.lines, &mapped.into_iter().collect()).await?;
+    ingest::resettle(tx, ctx, &mut stored, None).await
 }
 
 /// Settles an order's reservations anew, after a shipment or after stock arrived.
 pub async fn resettle(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<stock::Change, Error> {
     let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
     stored.revision += 1;
-    ingest::resettle(tx, ctx, &mut stored).await
+    ingest::resettle(tx, ctx, &mut stored, None).await
 }
 
-/// Gives stock that has arrived to the orders that wait for it, oldest first.
+/// Lets go of what the order holds and serves it from several places if need be, whatever its connection's rule says.
+pub async fn serve_again(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, again: &stock::Again) -> Result<stock::Change, Error> {
+    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    stored.revision += 1;
+    let detail = serde_json::json!({ "first": again.first });
+    store::record(tx, ctx, order, "served-again", detail).await?;
+    ingest::resettle(tx, ctx, &mut stored, Some(again)).await
+}
+
+/// Locks the orders that wait for one of these, so that whoever is about to change their stock takes orders before shelves, as
+/// everybody does.
+pub async fn hold_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
+    let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
+    store::hold(tx, ctx, &waiting).await
+}
+
+/// The same for orders that are about to be stored, together with themselves.
+pub async fn hold_together(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    external_ids: &BTreeSet<&str>,
+    variants: &BTreeSet<VariantId>,
+) -> Result<(), Error> {
+    let variants: Vec<VariantId> = variants.iter().cloned().collect();
+    let mut waiting = stock::short_orders(tx, &ctx.tenant, &variants).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    for external_id in external_ids {
+        waiting.extend(store::find_external(tx, &ctx.tenant, connection, external_id).await?);
+    }
+    store::hold(tx, ctx, &waiting).await
+}
+
+/// Gives what can be promised of these variants to the orders that wait for it, the one placed first before the others.
 pub async fn fill_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<stock::Change, Error> {
+    if variants.is_empty() {
+        return Ok(stock::Change::default());
+    }
+    let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
     let mut changed = BTreeSet::new();
-    for order in store::short_of(tx, ctx, variants).await? {
+    for order in store::by_placing(tx, &ctx.tenant, &waiting).await? {
+        let levels = stock::levels_of(tx, &ctx.tenant, variants).await?;
+        if levels.values().flatten().all(|level| level.reservable() == 0) {
+            break;
+        }
         changed.extend(resettle(tx, ctx, &order).await?.variants);
     }
-    Ok(stock::Change { variants: changed.into_iter().collect() })
+    Ok(stock::Change { variants: changed.into_iter().collect(), freed: Vec::new() })
+}
+
+/// Orders of a connection that were placed at `until` or before and still wait for their payment let go of what they hold, the
+/// oldest first. Returns how many there were, and what moved.
+pub async fn let_unpaid_go(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    until: i64,
+    limit: u32,
+) -> Result<(usize, stock::Change), Error> {
+    let overdue: Vec<OrderId> =
+        store::unpaid(tx, &ctx.tenant, connection, until, limit).await?.into_iter().map(|(_, order)| order).collect();
+    store::hold(tx, ctx, &overdue).await?;
+    let (mut count, mut change) = (0, stock::Change::default());
+    // Looked at again once they are locked: a payment may have come meanwhile.
+    for (_, order) in store::unpaid(tx, &ctx.tenant, connection, until, limit).await? {
+        let Some(mut stored) = store::lock(tx, ctx, &order).await? else { continue };
+        stored.revision += 1;
+        stored.holds = ingest::UNPAID.into();
+        store::set_holds(tx, ctx, &stored).await?;
+        store::record(tx, ctx, &order, "let-go", serde_json::json!({ "because": "it was not paid in time" })).await?;
+        let moved = ingest::resettle(tx, ctx, &mut stored, None).await?;
+        count += 1;
+        change.variants.extend(moved.variants);
+        change.freed.extend(moved.freed);
+    }
+    Ok((count, change))
+}
+
+/// When the oldest order of a connection that waits for its payment was placed.
+pub async fn oldest_unpaid(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<Option<i64>, Error> {
+    Ok(store::unpaid(conn, tenant, connection, i64::MAX, 1).await?.first().map(|(placed_at, _)| *placed_at))
+}
+
+/// Goods that a buyer sent back. `to_shelf`: they can be sold again; otherwise they are only noted.
+pub async fn note_returned_here(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    order: &OrderId,
+    units: &[(String, i64)],
+    to_shelf: bool,
+) -> Result<stock::Change, Error> {
+    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    for (line, units) in units {
+        let Some(found) = stored.lines.iter_mut().find(|l| l.external_id == *line) else {
+            return Err(Error::NoSuchLine { order: order.clone(), line: line.clone() });
+        };
+        let out = found.fulfilled - found.returned;
+        if !(1..=out).contains(units) {
+            return Err(Error::NotOut { line: line.clone(), asked: *units, out });
+        }
+        if to_shelf {
+            found.returned += units;
+            found.returned_here = found.returned;
+        }
+    }
+    stored.revision += 1;
+    let lines: BTreeMap<&String, i64> = units.iter().map(|(line, units)| (line, *units)).collect();
+    store::record(tx, ctx, order, "returned", serde_json::json!({ "lines": lines, "to_shelf": to_shelf })).await?;
+    ingest::resettle(tx, ctx, &mut stored, None).await
 }
 
 /// Units of a line that the hub itself has shipped changed; see `fulfilment`.
@@ -86,7 +193,7 @@ pub async fn note_shipped_here(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, shi
         found.shipped_here += units;
     }
     stored.revision += 1;
-    ingest::resettle(tx, ctx, &mut stored).await
+    ingest::resettle(tx, ctx, &mut stored, None).await
 }
 
 /// Adds a line to the order's timeline.
@@ -137,3 +244,6 @@ pub async fn open_units(conn: &mut impl Sql, tenant: &Tenant, connection: &Conne
 pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &OrderId) -> Result<Option<Personal>, Error> {
     store::personal(conn, ctx, vault, order).await
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,14 @@
 //!
 //! Inwards: [`inbound`] translates recorded deliveries, [`poll`] reads what changed; both end in [`intake`], which resolves
 //! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. Outwards: [`push`] tells channels
-//! quantities and prices, as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is stored as an effect before it is sent, and an outcome that is
-//! not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a connection only observes until the
-//! merchant has accepted what the first push would do.
+//! quantities and prices as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is stored as an effect
+//! before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a
+//! connection only observes until the merchant has accepted what the first push would do; [`plan`] is what people look at
+//! before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of theirs in [`expiry`].
+//! [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
+pub mod expiry;
 pub mod fanout;
 pub mod golive;
 pub mod guards;
@@ -17,8 +20,10 @@ pub mod plan;
 pub mod poll;
 pub mod push;
 pub mod setup;
+pub mod shelves;
 mod store;
 pub mod subscriptions;
+pub mod tax;
 mod wanted;
 pub mod writeback;
 
@@ -72,6 +77,8 @@ impl Sync {
             .with(LaneKind::Listings, listings::Listings(self.clone()))
             .with(LaneKind::Webhooks, subscriptions::Subscriptions(self.clone()))
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
+            .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
+            .with(LaneKind::Tax, tax::Tax(self.clone()))
     }
 }
 

@@ -156,6 +156,7 @@ CREATE TABLE location (
     id          TEXT NOT NULL,
     name        TEXT NOT NULL,
     priority    BIGINT NOT NULL,            -- lower is asked first
+    country     TEXT,                       -- ISO 3166-1 alpha-2, where it lies
     created_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, id)
 );
@@ -177,7 +178,7 @@ CREATE TABLE movement (
     at        BIGINT NOT NULL,
     variant   TEXT NOT NULL,
     location  TEXT NOT NULL,
-    kind      TEXT NOT NULL,                -- receive | count | adjust | found | reserve | release | ship | return
+    kind      TEXT NOT NULL,                -- receive | count | adjust | transfer | found | reserve | release | ship | return
     on_hand   BIGINT NOT NULL,              -- change of what is on the shelf
     reserved  BIGINT NOT NULL,              -- change of what is promised
     ref       TEXT NOT NULL,                -- what caused it: an order, a count, a receipt
@@ -196,6 +197,7 @@ CREATE TABLE stock (
     on_hand          BIGINT NOT NULL,
     reserved         BIGINT NOT NULL,
     backorder_limit  BIGINT NOT NULL,
+    safety           BIGINT NOT NULL,       -- units of it never published from this place
     version          BIGINT NOT NULL,
     PRIMARY KEY (tenant, variant, location),
     CHECK (reserved >= 0),
@@ -243,6 +245,7 @@ CREATE TABLE orders (
     refunded_minor    BIGINT,
     presented_currency     TEXT,            -- the buyer's, when it is another
     presented_total_minor  BIGINT,
+    ship_country      TEXT,                 -- where it goes: which place serves it may depend on that
     prices_include_tax     BIGINT NOT NULL,
     person            TEXT,
     personal          BYTEA,                 -- buyer, addresses and note, sealed under the person's key
@@ -262,6 +265,7 @@ CREATE TABLE order_line (
     kind         TEXT NOT NULL,
     listing      TEXT,                      -- the channel's id of the listing sold
     variant      TEXT,                      -- ours; null while unmapped
+    recipe       TEXT,                      -- JSON, units of each component: what the kit was made of when the line became known; null: no kit
     sku          TEXT,
     title        TEXT NOT NULL,
     quantity     BIGINT NOT NULL,
@@ -269,6 +273,7 @@ CREATE TABLE order_line (
     shipped_here BIGINT NOT NULL,           -- units of fulfilled that the hub itself shipped
     released     BIGINT NOT NULL,
     returned     BIGINT NOT NULL,           -- shipped units that came back to the shelf
+    returned_here BIGINT NOT NULL,          -- units of returned that were booked by hand
     short        BIGINT NOT NULL,           -- units of it that could not be reserved
     unit_price   TEXT NOT NULL,             -- exact decimal, any scale, in the order's currency
     total_minor  BIGINT NOT NULL,

@@ -82,7 +82,7 @@ async fn caller(name: &str) -> Caller {
     let (_, wasm) = built.packed.iter().find(|(packed, _)| *packed == name).unwrap();
     let engine = Engine::new().unwrap();
     let cache = built.data_folder.join("compiled");
-    let compiler = Compiler::new(&engine, &cache, &connectors::master(), connectors::compiler(), Entropy::system()).unwrap();
+    let compiler = Compiler::new(&engine, &cache, &connectors::master(), connectors::program(), Entropy::system()).unwrap();
     let registry = Registry::new(engine, compiler);
     let prepared = registry.prepare(wasm.clone()).await.unwrap();
     let plugin = registry.enable(&Tenant::main(), &prepared, Grant::all(&prepared.inspected.manifest));

@@ -10,4 +10,6 @@ mod golive;
 mod guards;
 mod journey;
 mod prices;
+mod shelves;
+mod tax;
 mod trouble;

@@ -24,15 +24,22 @@ pub const NAMES: [&str; 2] = ["woocommerce", "shopify"];
 
 /// The same for every test hub, because the cache is authenticated with it.
 pub fn master() -> MasterKey {
-    MasterKey::random(&Entropy::seeded(20_261_121))
+    MasterKey::random(&Entropy::seeded(MASTER_SEED))
 }
 
-/// `compile-connector`, which cargo builds beside every test of this package.
-pub fn compiler() -> PathBuf {
+/// What [`MasterKey::create`] needs to write the same key into a file.
+pub const MASTER_SEED: u64 = 20_261_121;
+
+/// The product's program: `hub`, which cargo builds beside every test of this package. The one that measures stands in for
+/// it, so that it can be built and run alone.
+pub fn program() -> PathBuf {
     let program = std::env::current_exe().unwrap();
+    if program.file_stem().is_some_and(|name| name == "measure") {
+        return program;
+    }
     let folder = program.parent().unwrap();
     let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
-    folder.join(format!("compile-connector{}", std::env::consts::EXE_SUFFIX))
+    folder.join(format!("hub{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// Builds on first use.
@@ -55,7 +62,7 @@ fn build() -> Connectors {
     let engine = Engine::new().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let compiler = Compiler::new(&engine, &data_folder.join("compiled"), &master(), compiler(), Entropy::system()).unwrap();
+        let compiler = Compiler::new(&engine, &data_folder.join("compiled"), &master(), program(), Entropy::system()).unwrap();
         for (_, wasm) in &packed {
             compiler.component(wasm).await.unwrap();
         }

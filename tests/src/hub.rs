@@ -171,7 +171,7 @@ impl TestHub {
             entropy: Entropy::seeded(clock.now_ms().unsigned_abs()),
             egress: egress::Limits::default(),
             extra_ca: None,
-            compiler: connectors::compiler(),
+            compiler: connectors::program(),
             zone: "UTC".into(),
             name: "Story".into(),
         })

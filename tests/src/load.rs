@@ -12,24 +12,38 @@ use tokio::net::TcpStream;
 /// What is sent: the bytes of request number `n`, from 0.
 pub type Requests = Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>;
 
+#[derive(Clone)]
 pub struct Load {
     pub connections: u64,
     pub requests: u64,
     /// Requests per second over all connections. Latency then counts from when a request was due, so that a stall is not
     /// hidden by the requests it held back. `None`: as fast as answers come.
     pub rate: Option<u64>,
+    /// The only status that counts as an answer; anything else failed.
+    pub status: u16,
+}
+
+impl Load {
+    /// As many as answers come, all of them 200.
+    pub fn full(connections: u64, requests: u64) -> Self {
+        Self { connections, requests, rate: None, status: 200 }
+    }
 }
 
 /// What came back.
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub per_second: f64,
-    /// Answers that were not 2xx, and requests that got none.
+    /// Answers with another status, and requests that got none.
     pub failed: u64,
     latencies_us: Vec<u64>,
 }
 
 impl Outcome {
+    pub fn answered(&self) -> u64 {
+        self.latencies_us.len() as u64
+    }
+
     /// `percentile(990)` is the 99.0th.
     pub fn percentile_us(&self, per_mille: usize) -> u64 {
         let last = self.latencies_us.len().saturating_sub(1);
@@ -40,9 +54,8 @@ impl Outcome {
 pub async fn run(address: SocketAddr, load: &Load, requests: Requests) -> Outcome {
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();
-    let workers: Vec<_> = (0..load.connections)
-        .map(|_| tokio::spawn(worker(address, next.clone(), requests.clone(), load.requests, load.rate, began)))
-        .collect();
+    let workers: Vec<_> =
+        (0..load.connections).map(|_| tokio::spawn(worker(address, next.clone(), requests.clone(), load.clone(), began))).collect();
     let (mut latencies_us, mut failed) = (Vec::new(), 0);
     for worker in workers {
         let (mut some, bad) = worker.await.unwrap();
@@ -53,29 +66,22 @@ pub async fn run(address: SocketAddr, load: &Load, requests: Requests) -> Outcom
     Outcome { per_second: latencies_us.len() as f64 / began.elapsed().as_secs_f64(), failed, latencies_us }
 }
 
-async fn worker(
-    address: SocketAddr,
-    next: Arc<AtomicU64>,
-    requests: Requests,
-    count: u64,
-    rate: Option<u64>,
-    began: Instant,
-) -> (Vec<u64>, u64) {
+async fn worker(address: SocketAddr, next: Arc<AtomicU64>, requests: Requests, load: Load, began: Instant) -> (Vec<u64>, u64) {
     let (mut latencies, mut failed, mut buffer) = (Vec::new(), 0, Vec::with_capacity(8_192));
     let mut stream = None;
     loop {
         let n = next.fetch_add(1, Ordering::Relaxed);
-        if n >= count {
+        if n >= load.requests {
             return (latencies, failed);
         }
         let bytes = requests(n);
         let mut due = Instant::now();
-        if let Some(rate) = rate {
+        if let Some(rate) = load.rate {
             due = began + Duration::from_nanos(n * 1_000_000_000 / rate);
             tokio::time::sleep_until(due.into()).await;
         }
         match exchange(&mut stream, address, &bytes, &mut buffer).await {
-            Ok(status) if (200..300).contains(&status) => latencies.push(u64::try_from(due.elapsed().as_micros()).unwrap()),
+            Ok(status) if status == load.status => latencies.push(u64::try_from(due.elapsed().as_micros()).unwrap()),
             Ok(_) => failed += 1,
             Err(_) => {
                 stream = None;
@@ -150,7 +156,7 @@ mod tests {
             let signature = if n % 4 == 0 { "d3Jvbmc=".to_owned() } else { crate::baselines::signed::sign(body) };
             post("/webhooks/x", &[(crate::baselines::signed::HEADER, &signature)], body)
         });
-        let outcome = run(address, &Load { connections: 4, requests: 40, rate: None }, requests).await;
+        let outcome = run(address, &Load::full(4, 40), requests).await;
         assert_eq!((outcome.failed, outcome.latencies_us.len()), (10, 30));
         assert!(outcome.percentile_us(990) >= outcome.percentile_us(500));
     }

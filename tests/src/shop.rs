@@ -141,9 +141,13 @@ impl Shop {
     }
 
     pub fn sell(&self, sku: &str, units: i64) -> Result<i64, Refusal> {
+        self.sell_to(sku, units, Buyer::number(1))
+    }
+
+    pub fn sell_to(&self, sku: &str, units: i64, buyer: Buyer) -> Result<i64, Refusal> {
         Ok(match self {
-            Self::Woo(shop) => shop.place_order(Purchase::of(sku, units).buyer(Buyer::number(1)))?,
-            Self::Shopify(shop) => shop.place_order(Basket::of(sku, units).buyer(Buyer::number(1)))?,
+            Self::Woo(shop) => shop.place_order(Purchase::of(sku, units).buyer(buyer))?,
+            Self::Shopify(shop) => shop.place_order(Basket::of(sku, units).buyer(buyer))?,
         })
     }
 

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::money::{Error as MoneyError, Money, RoundingMode};
-use crate::quote::{LineTax, Quote};
+use crate::money::{Currency, Error as MoneyError, Money, RoundingMode};
+use crate::quote::{LineRate, LineTax, Quote};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -47,6 +47,118 @@ pub fn refund_line(line: &LineTax, taxable: Money, before: Refunded) -> Result<M
     let due = line.tax.exact().mul(after.exact())?.div(line.taxable.exact())?;
     let due = Money::from_exact_rounded(due, line.tax.currency(), RoundingMode::HalfUp)?;
     Ok(due.checked_sub(before.tax)?)
+}
+
+/// What goes back of one line, at the rates of its sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineCredit {
+    /// Position among the lines credited.
+    pub line: usize,
+    /// Without tax.
+    pub taxable: Money,
+    pub tax: Money,
+    /// By the positions of the quote's rates.
+    #[serde(default)]
+    pub by_rate: Vec<LineRate>,
+}
+
+/// The lines a refund may take from. A sale whose tax fell due elsewhere has one: all the buyer paid at the checkout.
+pub fn creditable(quote: &Quote) -> Result<Vec<LineTax>, Error> {
+    if !quote.lines.is_empty() {
+        return Ok(quote.lines.clone());
+    }
+    let a = &quote.amounts;
+    let taxable = Money::sum(&[a.goods, a.shipping, a.insurance, a.onward], quote.currency)?;
+    Ok(vec![LineTax { sku: None, taxable, tax: Money::zero(quote.currency), by_rate: Vec::new() }])
+}
+
+fn gross(line: &LineTax) -> Result<Money, MoneyError> {
+    line.taxable.checked_add(line.tax)
+}
+
+fn credited(index: usize, before: &[LineCredit], currency: Currency) -> Result<(Money, Money), MoneyError> {
+    let mine = || before.iter().filter(|c| c.line == index);
+    Ok((Money::sum(mine().map(|c| &c.taxable), currency)?, Money::sum(mine().map(|c| &c.tax), currency)?))
+}
+
+/// Gives back `taxable` of a line: its tax rate by rate, so that each adds up when everything has gone back.
+pub fn credit_line(lines: &[LineTax], index: usize, taxable: Money, before: &[LineCredit]) -> Result<LineCredit, Error> {
+    let currency = taxable.currency();
+    let zero = Money::zero(currency);
+    let line = lines.get(index).ok_or(Error::OverRefund { refund: taxable, left: zero })?;
+    let (gone, gone_tax) = credited(index, before, currency)?;
+    if line.by_rate.is_empty() {
+        let tax = refund_line(line, taxable, Refunded { taxable: gone, tax: gone_tax })?;
+        return Ok(LineCredit { line: index, taxable, tax, by_rate: Vec::new() });
+    }
+    let mut tax = zero;
+    let mut by_rate = Vec::with_capacity(line.by_rate.len());
+    for part in &line.by_rate {
+        let earlier = before.iter().filter(|c| c.line == index).flat_map(|c| &c.by_rate).filter(|p| p.rate == part.rate);
+        let gone_part = Money::sum(earlier.map(|p| &p.amount), currency)?;
+        let alone = LineTax { sku: None, taxable: line.taxable, tax: part.amount, by_rate: Vec::new() };
+        let amount = refund_line(&alone, taxable, Refunded { taxable: gone, tax: gone_part })?;
+        tax = tax.checked_add(amount)?;
+        by_rate.push(LineRate { rate: part.rate, amount });
+    }
+    Ok(LineCredit { line: index, taxable, tax, by_rate })
+}
+
+/// A refund of `amount` as the buyer gets it back, tax inside. What is named for a line comes from that line, the rest from
+/// all lines by what is left of them. Returns what went back and what could not be placed because more was given back
+/// than is left of the sale.
+pub fn credit(
+    lines: &[LineTax],
+    amount: Money,
+    named: &[(usize, Money)],
+    before: &[LineCredit],
+) -> Result<(Vec<LineCredit>, Money), Error> {
+    let currency = amount.currency();
+    let zero = Money::zero(currency);
+    let mut left = Vec::with_capacity(lines.len());
+    for (index, line) in lines.iter().enumerate() {
+        let (taxable, tax) = credited(index, before, currency)?;
+        left.push(gross(line)?.checked_sub(taxable)?.checked_sub(tax)?);
+    }
+    let mut take = vec![zero; lines.len()];
+    let mut open = amount;
+    for (index, wanted) in named {
+        if let (Some(left), Some(take)) = (left.get(*index), take.get_mut(*index)) {
+            let free = left.checked_sub(*take)?;
+            let part = [*wanted, free, open].into_iter().min_by_key(Money::minor).unwrap_or(zero);
+            if part.minor() > 0 {
+                *take = take.checked_add(part)?;
+                open = open.checked_sub(part)?;
+            }
+        }
+    }
+    let rest: Vec<Money> = left.iter().zip(&take).map(|(left, take)| left.checked_sub(*take)).collect::<Result<_, _>>()?;
+    let weights: Vec<u64> = rest.iter().map(|m| u64::try_from(m.minor()).unwrap_or(0)).collect();
+    let all = Money::sum(&rest, currency)?;
+    let placed = if open.minor() > all.minor() { all } else { open };
+    if placed.minor() > 0 {
+        for (take, part) in take.iter_mut().zip(placed.allocate(&weights)?) {
+            *take = take.checked_add(part)?;
+        }
+    }
+    let taken = Money::sum(&take, currency)?;
+    let mut credits = Vec::new();
+    for (index, take) in take.iter().enumerate().filter(|(_, take)| take.minor() > 0) {
+        let line = &lines[index];
+        let (gone, _) = credited(index, before, currency)?;
+        let left_taxable = line.taxable.checked_sub(gone)?;
+        let taxable = if *take == left[index] {
+            left_taxable
+        } else {
+            let share = take.exact().mul(line.taxable.exact())?.div(gross(line)?.exact())?;
+            let share = Money::from_exact_rounded(share, currency, RoundingMode::HalfUp)?;
+            if share.minor() > left_taxable.minor() { left_taxable } else { share }
+        };
+        if taxable.minor() > 0 {
+            credits.push(credit_line(lines, index, taxable, before)?);
+        }
+    }
+    Ok((credits, amount.checked_sub(taken)?))
 }
 
 /// What the channel says about the tax of an order.
@@ -104,8 +216,10 @@ impl Difference {
 /// level, about half a unit per line. An unknown tax of ours is no difference: the quote says what it lacks.
 pub fn compare(channel: &ChannelTax, quote: &Quote, tolerance_minor: u64) -> Vec<Difference> {
     let mut found = Vec::new();
+    // Whether a seller owes it by nexus or anyway, the seller collects.
+    let party = |collector: &str| if collector == "seller_if_nexus" { "seller".to_owned() } else { collector.to_owned() };
     if let (Some(theirs), Some(ours)) = (&channel.collector, &quote.collector)
-        && theirs != ours
+        && party(theirs) != party(ours)
     {
         found.push(Difference::Collector { channel: theirs.clone(), ours: ours.clone() });
     }

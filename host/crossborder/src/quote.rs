@@ -14,7 +14,7 @@ mod input;
 mod sale;
 mod words;
 
-pub use answer::{Amounts, AppliedRate, FactUsed, LineTax, Quote, RateUsed, TraceStep};
+pub use answer::{Amounts, AppliedRate, FactUsed, LineRate, LineTax, Quote, RateUsed, TraceStep};
 pub(crate) use decide::{Decision, decide};
 pub use engine::{Error, quote};
 pub(crate) use facts::SaleFacts;

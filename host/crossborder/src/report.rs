@@ -49,6 +49,8 @@ pub struct ReportRow {
     /// In the currency of the return at the rate of the last day of the period.
     pub return_taxable: Money,
     pub return_amount: Money,
+    /// The rate of the period's end is not published yet: the newest known one stands in.
+    pub provisional: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,12 +101,15 @@ pub fn vat_return(lines: &[TaxLine], from: Date, to: Date, return_currency: Curr
             Some(month) => format!("{month}-01").parse::<Date>().map_or(to, Date::last_of_month),
             None => to,
         };
+        let early = rates.last_day().is_none_or(|last| last < day);
+        let provisional = early && currency != return_currency;
+        let policy = if early { Policy::LatestOnOrBefore } else { Policy::FirstOnOrAfter };
+        let oldest = (!early).then_some(10);
         let convert = |money: Money| -> Result<Money, Error> {
             if money.currency() == return_currency {
                 return Ok(money);
             }
-            let (converted, _) = rates.convert(money, return_currency, day, Policy::FirstOnOrAfter, Some(10), RoundingMode::HalfUp)?;
-            Ok(converted)
+            Ok(rates.convert(money, return_currency, day, policy, oldest, RoundingMode::HalfUp)?.0)
         };
         rows.push(ReportRow {
             return_taxable: convert(taxable)?,
@@ -119,6 +124,7 @@ pub fn vat_return(lines: &[TaxLine], from: Date, to: Date, return_currency: Curr
             lines: count,
             taxable,
             amount,
+            provisional,
         });
     }
     Ok(Report { from, to, return_currency, rows })
@@ -134,7 +140,7 @@ impl Report {
     /// The rows as CSV with a header. Amounts are plain decimals.
     pub fn to_csv(&self) -> String {
         let mut out = String::from(
-            "from,to,scheme,collector,country,tax,rate,corrected_month,lines,currency,taxable,tax_amount,return_currency,return_taxable,return_tax_amount\n",
+            "from,to,scheme,collector,country,tax,rate,corrected_month,lines,currency,taxable,tax_amount,return_currency,return_taxable,return_tax_amount,provisional\n",
         );
         for r in &self.rows {
             let cells = [
@@ -153,6 +159,7 @@ impl Report {
                 self.return_currency.to_string(),
                 r.return_taxable.to_decimal_string(),
                 r.return_amount.to_decimal_string(),
+                if r.provisional { "yes" } else { "no" }.to_owned(),
             ];
             let line: Vec<String> = cells.iter().map(|c| cell(c)).collect();
             // Writing to a String cannot fail.

@@ -25,7 +25,7 @@ pub use lookup::{NotInForce, bracket};
 pub use record::{Citation, Known, Period, Source, Verification};
 pub use tables::{
     Bracket, Calculation, CashRounding, DangerousGoods, DeMinimis, DocumentFields, DutyBase, DutyRule, IdFormat, Intrastate, NexusLogic,
-    Program, Restriction, RoundingRule, Rule, Tariff, TaxBase, TaxRate, Territory, UsState, Valuation, ZoneMember,
+    Place, Program, Restriction, RoundingRule, Rule, Tariff, TaxBase, TaxRate, Territory, UsState, Valuation, ZoneMember,
 };
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use crate::tax::national::{UsNexus, us_nexus};
 
 use std::sync::Arc;
 
-/// One sale as the totals see it. Refunds are sales with a negative net.
+/// One sale, or several alike of one day, as the totals see them. Refunds are sales with a negative net.
 #[derive(Debug, Clone)]
 pub struct Sale {
     pub date: Date,
@@ -26,6 +26,8 @@ pub struct Sale {
     pub marketplace_is_taxpayer: bool,
     /// Net of tax, in the currency of the threshold asked about.
     pub net: Money,
+    /// How many orders it stands for; none for a refund.
+    pub transactions: u64,
 }
 
 /// How near a total is to its line.
@@ -121,7 +123,7 @@ pub fn nexus(rules: &RuleSet, state: &str, as_of: Date, sales: &[Sale]) -> Resul
     let mut count = 0_u64;
     for sale in counted {
         total = total.checked_add(sale.net)?;
-        count += u64::from(!sale.net.is_negative());
+        count = count.saturating_add(sale.transactions);
     }
     Ok((us_nexus(row, total.to_decimal(), count, false), total, count))
 }

@@ -11,7 +11,7 @@ use crate::money::Money;
 use crate::orders::OrderView;
 use crate::sync::Shown;
 
-fn esc(text: &str) -> String {
+pub(super) fn esc(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -30,9 +30,10 @@ pub fn whole(main: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{1}</title><link rel=\"stylesheet\" href=\"/style.css\">\
-         <script src=\"/live.js\" defer></script></head><body><header><h1>{1}</h1></header><main id=\"live\">{main}</main></body></html>",
+         <script src=\"/live.js\" defer></script></head><body><header><h1><a href=\"/\">{1}</a></h1><nav><a href=\"/tax\">{2}</a></nav></header><main id=\"live\">{main}</main></body></html>",
         t::LANGUAGE,
-        t::TITLE
+        t::TITLE,
+        t::TAX
     )
 }
 
@@ -61,7 +62,7 @@ pub fn overview(o: &Overview) -> String {
     out
 }
 
-fn section(out: &mut String, title: &str, body: &str) {
+pub(super) fn section(out: &mut String, title: &str, body: &str) {
     let _ = write!(out, "<section><h2>{title}</h2>{body}</section>");
 }
 
@@ -92,7 +93,7 @@ fn span(ms: i64) -> String {
     }
 }
 
-fn table(head: &[(&str, bool)], rows: &str) -> String {
+pub(super) fn table(head: &[(&str, bool)], rows: &str) -> String {
     let cells: String = head
         .iter()
         .map(|(text, number)| format!("<th scope=\"col\"{}>{}</th>", if *number { " class=\"n\"" } else { "" }, esc(text)))
@@ -219,7 +220,8 @@ fn orders(o: &Overview) -> String {
         }
         let _ = write!(
             rows,
-            "<tr><td><b>{}</b> <small>{}</small></td><td>{}</td><td><i class=\"calm\">{}</i>{marks}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            "<tr><td><a href=\"/orders/{}/tax\"><b>{}</b></a> <small>{}</small></td><td>{}</td><td><i class=\"calm\">{}</i>{marks}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            esc(order.id.as_str()),
             esc(&order.number),
             esc(o.names.get(&order.connection).map_or("", String::as_str)),
             clock_time(order.placed_at),

@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, secrets, store, sync,
+    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, secrets,
+    store, sync,
 };
 
 macro_rules! codes {
@@ -181,6 +182,7 @@ impl From<catalog::Error> for Error {
             catalog::Error::SkuTaken { .. } => Self::of(Code::Conflict, &error).about("sku"),
             catalog::Error::UnknownProduct { .. } | catalog::Error::UnknownVariant { .. } => Self::of(Code::NotFound, &error),
             catalog::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
+            catalog::Error::Circle { .. } => Self::of(Code::Conflict, &error).about("components"),
             catalog::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
             catalog::Error::Sheet(error) => error.into(),
         }
@@ -229,6 +231,7 @@ impl From<locations::Error> for Error {
             locations::Error::Unknown { .. } => Self::of(Code::NotFound, &error),
             locations::Error::NameTaken { .. } => Self::of(Code::Conflict, &error).about("name"),
             locations::Error::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
+            locations::Error::BadCountry { .. } => Self::of(Code::Invalid, &error).about("country"),
         }
     }
 }
@@ -239,7 +242,14 @@ impl From<crate::stock::Error> for Error {
         match error {
             Stock::Store(error) => error.into(),
             Stock::NotPositive { .. } | Stock::NegativeCount { .. } => Self::of(Code::Invalid, &error).about("units"),
+            Stock::Catalog(error) => error.into(),
+            Stock::Location(error) => error.into(),
+            Stock::NegativeSafety { .. } => Self::of(Code::Invalid, &error).about("units"),
             Stock::BelowReserved { .. } => Self::of(Code::Conflict, &error).about("units"),
+            Stock::SamePlace { .. } => Self::of(Code::Invalid, &error).about("to"),
+            Stock::Kit { .. } | Stock::OwnStock { .. } => Self::of(Code::Conflict, &error).about("variant"),
+            Stock::NoTime { .. } => Self::of(Code::Invalid, &error).about("unpaid_hours"),
+            Stock::ImpossibleLedger { .. } => Self::of(Code::Conflict, &error),
             Stock::LimitTooLow { .. } => Self::of(Code::Invalid, &error).about("limit"),
         }
     }
@@ -262,7 +272,10 @@ impl From<orders::Error> for Error {
             orders::Error::Stock(error) => error.into(),
             orders::Error::Document(_) => Self::internal(&error),
             orders::Error::Missing(_) => Self::of(Code::NotFound, &error),
-            orders::Error::NoSuchLine { .. } | orders::Error::TooMany { .. } => Self::of(Code::Invalid, &error).about("lines"),
+            orders::Error::Catalog(error) => error.into(),
+            orders::Error::NoSuchLine { .. } | orders::Error::TooMany { .. } | orders::Error::NotOut { .. } => {
+                Self::of(Code::Invalid, &error).about("lines")
+            }
         }
     }
 }
@@ -297,6 +310,40 @@ impl From<secrets::Error> for Error {
             secrets::Error::Unreadable { .. } | secrets::Error::Destroyed => Self::of(Code::Conflict, &error),
             secrets::Error::WrongMasterKey { .. } | secrets::Error::Unopened(_) => Self::internal(&error),
         }
+    }
+}
+
+impl From<crossborder::Error> for Error {
+    fn from(error: crossborder::Error) -> Self {
+        use crossborder::Error as Tax;
+        match error {
+            Tax::Store(error) => error.into(),
+            Tax::Cursor(error) => error.into(),
+            Tax::Document(_) => Self::internal(&error),
+            Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
+                Self::of(Code::NotFound, &error)
+            }
+            Tax::EntityInUse { .. } => Self::of(Code::Conflict, &error),
+            Tax::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
+            Tax::BadFact { field, .. } => Self::of(Code::Invalid, &error).about(field),
+            Tax::BadPeriod { .. } => Self::of(Code::Invalid, &error).about("period"),
+            Tax::Rules(_)
+            | Tax::List(_)
+            | Tax::Question(_)
+            | Tax::Rates(_)
+            | Tax::Report(_)
+            | Tax::Threshold(_)
+            | Tax::Gate(_)
+            | Tax::Papers(_)
+            | Tax::Credit(_)
+            | Tax::Money(_) => Self::of(Code::Invalid, &error),
+        }
+    }
+}
+
+impl From<crate::money::Error> for Error {
+    fn from(error: crate::money::Error) -> Self {
+        Self::of(Code::Invalid, &error)
     }
 }
 
@@ -371,6 +418,8 @@ impl From<sync::Error> for Error {
             sync::Error::Location(error) => error.into(),
             sync::Error::Pricing(error) => error.into(),
             sync::Error::Inbox(error) => error.into(),
+            sync::Error::Crossborder(error) => error.into(),
+            sync::Error::Money(error) => error.into(),
             sync::Error::Secrets(error) => error.into(),
             sync::Error::Schedule(error) => error.into(),
             sync::Error::Plugin(error) => error.into(),

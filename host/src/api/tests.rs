@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod shelves;
+
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};

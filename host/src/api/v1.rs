@@ -1,6 +1,7 @@
 //! `/api/v1`: one small file per resource. Lists are `{"items": […], "next_cursor": null}`, changes take strict JSON.
 
 mod connections;
+mod crossborder;
 mod deliveries;
 mod doctor;
 mod keys;
@@ -10,6 +11,7 @@ mod orders;
 mod plugins;
 mod prices;
 mod products;
+mod shelves;
 mod stock;
 mod sync;
 
@@ -34,8 +36,10 @@ pub fn router(app: &App) -> Router {
         listings::add,
         stock::add,
         prices::add,
+        shelves::add,
         locations::add,
         orders::add,
+        crossborder::add,
         sync::add,
         deliveries::add,
         keys::add,

@@ -11,6 +11,8 @@ pub enum Error {
     UnknownProduct { what: String },
     #[error("there is no variant `{what}`; hint: give its id or its exact SKU, `entrepot product list` shows them")]
     UnknownVariant { what: String },
+    #[error("a kit cannot contain itself: {path}; hint: take one of these out of the kit before it")]
+    Circle { path: String },
     #[error("there is no column `{column}`; known are {}; hint: rename or remove it", super::COLUMNS.join(", "))]
     UnknownColumn { column: String },
     #[error("the column `sku` is missing in the first line; hint: every row is found by its SKU")]

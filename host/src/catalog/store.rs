@@ -1,4 +1,6 @@
-//! All SQL on `product` and `variant`.
+//! All SQL on `product`, `variant` and, in [`kits`], `component`.
+
+pub mod kits;
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use super::hub::Hub;
+use super::shelves::{Kit, kit};
 use super::{Page, Stop, pair, part, print, read};
 
 #[derive(Subcommand)]
@@ -45,6 +46,9 @@ pub enum Product {
     },
     /// Write the catalogue as CSV to standard output.
     Export,
+    /// Variants that are made of others.
+    #[command(subcommand)]
+    Kit(Kit),
 }
 
 /// Numbers where the field is one: measures and safety stock.
@@ -95,6 +99,7 @@ pub async fn product(hub: &Hub, command: Product, json: bool) -> Result<(), Stop
             }
             hub.work().await?;
         }
+        Product::Kit(command) => kit(hub, command, json).await?,
         Product::Export => {
             let bytes = hub.bytes("GET", "/catalogue/export", "text/csv", Vec::new()).await?;
             std::io::stdout().write_all(&bytes).map_err(|error| Stop::failed(error.to_string()))?;

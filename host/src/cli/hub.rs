@@ -16,6 +16,8 @@ use crate::egress;
 
 /// The key that a running hub leaves for commands of the same user.
 const KEY_FILE: &str = "hub.key";
+/// Where it listens, which its own command line may have said.
+const URL_FILE: &str = "hub.url";
 const LOCK_FILE: &str = "hub.lock";
 const KNOCK: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -31,16 +33,35 @@ impl Hub {
         if let Some(url) = hub {
             return Ok(Self::Running { url, key });
         }
-        let url = format!("http://{}", config.server.listen);
-        let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
-        if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
-            let left = std::fs::read_to_string(config.data_folder.join(KEY_FILE)).ok().map(|text| text.trim().to_owned());
-            return Ok(Self::Running { url, key: key.or(left) });
+        let left = |name: &str| std::fs::read_to_string(config.data_folder.join(name)).ok().map(|text| text.trim().to_owned());
+        let configured = format!("http://{}", config.server.listen);
+        for url in left(URL_FILE).into_iter().chain([configured]) {
+            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
+            if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
+                return Ok(Self::Running { url, key: key.or_else(|| left(KEY_FILE)) });
+            }
         }
         let lock = lock(&config)?;
         let app = App::open(Options::of(&config)?).await?;
         let router = api::router(&app);
         Ok(Self::Here { app: Box::new(app), router, _lock: lock })
+    }
+
+    /// The hub if there is one: it answers, it has a database, or its address was given. `wanted`: it must be there.
+    pub async fn existing(place: &Place, wanted: bool) -> Result<Option<Self>, Stop> {
+        let Found { config, hub, .. } = place.load(&[])?;
+        let lies_there = match &config.database {
+            Database::File(path) => path.exists(),
+            Database::Postgres(_) => true,
+        };
+        if hub.is_none() && !lies_there && !wanted {
+            let url = format!("http://{}", config.server.listen);
+            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
+            if !answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
+                return Ok(None);
+            }
+        }
+        Self::find(place).await.map(Some)
     }
 
     pub async fn get(&self, target: &str) -> Result<Value, Stop> {
@@ -108,8 +129,11 @@ pub fn lock(config: &Config) -> Result<Option<File>, Stop> {
     }
 }
 
-/// Leaves a key for commands of the same user on the same machine; the one left before is revoked.
-pub async fn leave_key(app: &App, folder: &Path) -> Result<(), Stop> {
+/// Leaves address and key for commands of the same user on the same machine. A key that still works is kept.
+pub async fn leave_key(app: &App, folder: &Path, address: std::net::SocketAddr) -> Result<(), Stop> {
+    let url = folder.join(URL_FILE);
+    std::fs::write(&url, format!("http://{address}\n"))
+        .map_err(|error| Stop::failed(format!("{} cannot be written: {error}", url.display())))?;
     let path = folder.join(KEY_FILE);
     if let Ok(old) = std::fs::read_to_string(&path) {
         let mut conn = app.store.read().await.map_err(|error| Stop::failed(crate::store::chain(&error)))?;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::hub::Hub;
+use super::shelves::{self, Shelves};
 use super::{Page, Stop, part, print, read};
 
 #[derive(Subcommand)]
@@ -30,9 +31,11 @@ pub enum Stock {
     Opening {
         #[arg(long, value_name = "CONNECTION", group = "source")]
         from: Option<String>,
-        #[arg(long, value_name = "FILE", group = "source")]
-        csv: Option<PathBuf>,
+        #[arg(long = "file", visible_alias = "csv", value_name = "FILE", group = "source")]
+        file: Option<PathBuf>,
     },
+    #[command(flatten)]
+    Shelves(Shelves),
 }
 
 #[derive(Args)]
@@ -78,16 +81,17 @@ pub async fn stock(hub: &Hub, command: Stock, json: bool) -> Result<(), Stop> {
             );
             return Ok(());
         }
-        Stock::Opening { from, csv } => {
-            let done = match (from, csv) {
+        Stock::Opening { from, file } => {
+            let done = match (from, file) {
                 (Some(connection), _) => hub.ask("POST", &format!("/stock/opening/connection/{}", part(&connection)), &json!({})).await?,
                 (None, Some(file)) => hub.send("POST", "/stock/opening/file", "text/csv", read(&file)?).await?,
-                (None, None) => return Err(Stop::usage("say where the count comes from; hint: --from CONNECTION or --csv FILE")),
+                (None, None) => return Err(Stop::usage("say where the count comes from; hint: --from CONNECTION or --file FILE")),
             };
             print::answer(json, &done, &[]);
             let refused = done["refused"].as_array().map_or(0, Vec::len);
             return if refused == 0 { Ok(()) } else { Err(Stop::failed(format!("{refused} lines were refused; the others were counted"))) };
         }
+        Stock::Shelves(command) => return shelves::run(hub, command, json).await,
         Stock::Count(booking) => ("count", booking),
         Stock::Receive(booking) => ("receive", booking),
         Stock::Adjust(booking) => ("adjust", booking),
@@ -127,6 +131,31 @@ pub enum Order {
         #[arg(long = "line", value_name = "LINE=UNITS")]
         lines: Vec<String>,
     },
+    /// Serve it again, from several places if need be.
+    Serve {
+        order: String,
+        /// The place that is asked before the others.
+        #[arg(long)]
+        from: Option<String>,
+    },
+    /// Book goods that came back.
+    Return {
+        order: String,
+        #[arg(long = "line", value_name = "LINE=UNITS", required = true)]
+        lines: Vec<String>,
+        /// They cannot be sold again.
+        #[arg(long)]
+        not_to_shelf: bool,
+    },
+}
+
+fn line_units(texts: &[String]) -> Result<Vec<serde_json::Value>, Stop> {
+    let one = |text: &String| {
+        let (line, count) = super::pair(text)?;
+        let count: i64 = count.parse().map_err(|_| Stop::usage(format!("`{count}` is not a number of units")))?;
+        Ok(json!({ "line": line, "quantity": count }))
+    };
+    texts.iter().map(one).collect()
 }
 
 pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
@@ -155,16 +184,20 @@ pub async fn order(hub: &Hub, command: Order, json: bool) -> Result<(), Stop> {
             print::answer(json, &list, &[("AT", "at"), ("WHAT", "what"), ("BY", "actor"), ("DETAIL", "detail")]);
         }
         Order::Ship { order, tracking, carrier, lines } => {
-            let mut units = Vec::new();
-            for text in &lines {
-                let (line, count) = super::pair(text)?;
-                let count: i64 = count.parse().map_err(|_| Stop::usage(format!("`{count}` is not a number of units")))?;
-                units.push(json!({ "line": line, "quantity": count }));
-            }
+            let units = line_units(&lines)?;
             let tracking: Vec<_> =
                 tracking.into_iter().map(|number| json!({ "number": number, "carrier": carrier, "url": null })).collect();
             let body = json!({ "lines": units, "tracking": tracking });
             print::answer(json, &hub.ask("POST", &format!("/orders/{}/ship", part(&order)), &body).await?, &[]);
+            hub.work().await?;
+        }
+        Order::Serve { order, from } => {
+            print::answer(json, &hub.ask("POST", &format!("/orders/{}/serve", part(&order)), &json!({ "from": from })).await?, &[]);
+            hub.work().await?;
+        }
+        Order::Return { order, lines, not_to_shelf } => {
+            let body = json!({ "lines": line_units(&lines)?, "to_shelf": !not_to_shelf });
+            print::answer(json, &hub.ask("POST", &format!("/orders/{}/return", part(&order)), &body).await?, &[]);
             hub.work().await?;
         }
     }
@@ -177,6 +210,16 @@ pub enum Location {
     Add {
         name: String,
     },
+    /// Change when a place is asked, or the country it lies in.
+    Change {
+        location: String,
+        /// Lower is asked first.
+        #[arg(long, allow_negative_numbers = true)]
+        priority: Option<i64>,
+        /// Two-letter ISO code; empty clears.
+        #[arg(long)]
+        country: Option<String>,
+    },
     /// Say which of ours a channel's location is; without the last two, list what was said.
     Map {
         connection: String,
@@ -187,7 +230,17 @@ pub enum Location {
 
 pub async fn location(hub: &Hub, command: Location, json: bool) -> Result<(), Stop> {
     match command {
-        Location::List => print::answer(json, &hub.get("/locations").await?, &[("ID", "id"), ("NAME", "name"), ("PRIORITY", "priority")]),
+        Location::List => {
+            let columns = &[("ID", "id"), ("NAME", "name"), ("PRIORITY", "priority"), ("COUNTRY", "country")];
+            print::answer(json, &hub.get("/locations").await?, columns);
+        }
+        Location::Change { location, priority, country } => {
+            let mut body = json!({ "priority": priority });
+            if let Some(country) = country {
+                body["country"] = if country.is_empty() { serde_json::Value::Null } else { country.into() };
+            }
+            print::answer(json, &hub.ask("PATCH", &format!("/locations/{}", part(&location)), &body).await?, &[]);
+        }
         Location::Add { name } => print::answer(json, &hub.ask("POST", "/locations", &json!({ "name": name })).await?, &[]),
         Location::Map { connection, external_id: Some(external), location: Some(location) } => {
             let body = json!({ "external_id": external, "location": location });

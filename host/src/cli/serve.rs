@@ -31,7 +31,7 @@ pub async fn run(serve: Serve) -> Result<(), Stop> {
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|source| crate::app::Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(|source| crate::app::Error::Listen { address, source })?;
     let app = App::open(Options::of(&config)?).await?;
-    leave_key(&app, &config.data_folder).await?;
+    leave_key(&app, &config.data_folder, address).await?;
     let ctx = app.ctx.clone();
     let link = app.store.write(move |tx| Box::pin(async move { access::create_link(tx, &ctx, Scope::Admin).await })).await;
     let link = link.map_err(|error| Stop::failed(crate::store::chain(&error)))?;

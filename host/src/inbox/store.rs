@@ -1,13 +1,14 @@
 //! All SQL on `inbox`, `inbox_key` and `inbox_body`.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::{Delivery, Ending, Error};
 use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DataKeyId, DeliveryId};
 use crate::lanes::LaneKey;
-use crate::secrets::Vault;
+use crate::secrets::{DataKey, Vault};
 use crate::store::{Sql, Value, WriteTx, placeholders};
 
 const DAY_MS: i64 = 86_400_000;
@@ -45,12 +46,16 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
         return Ok(());
     }
     let day = ctx.now_ms() / DAY_MS;
+    // A batch is mostly of one connection, and asking for a key costs as much as storing a row.
+    let mut keys: HashMap<&ConnectionId, DataKey> = HashMap::new();
     let (mut rows, mut bodies): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
     for delivery in deliveries {
+        let key = match keys.entry(&delivery.connection) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(vault.data_key(tx, ctx, &format!("inbox:{}:{day}", delivery.connection)).await?),
+        };
         let id = DeliveryId::new(&ctx.ids);
-        let key = vault.data_key(tx, ctx, &format!("inbox:{}:{day}", delivery.connection)).await?;
-        let content = seal_form(delivery)?;
-        let sealed = vault.seal(&key, &ctx.tenant, &["inbox", id.as_str()], &content)?;
+        let sealed = vault.seal(key, &ctx.tenant, &["inbox", id.as_str()], &seal_form(delivery)?)?;
         rows.extend_from_slice(args![&ctx.tenant, &id, &delivery.connection, &delivery.topic, delivery.lane.id(), ctx.now_ms(), "new"]);
         bodies.extend_from_slice(args![&ctx.tenant, day, &id, key.id(), sealed]);
     }

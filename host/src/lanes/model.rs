@@ -53,7 +53,9 @@ kinds! {
     Webhooks "webhooks",
     Fulfilment "fulfilment",
     Reconcile "reconcile",
+    Expiry "expiry",
     Housekeeping "housekeeping",
+    Tax "tax",
 }
 
 impl LaneKind {

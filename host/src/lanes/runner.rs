@@ -51,7 +51,9 @@ impl Default for Limits {
                 LaneKind::Push | LaneKind::Fulfilment => (16, 4),
                 LaneKind::Poll => (16, 2),
                 LaneKind::Listings | LaneKind::Webhooks | LaneKind::Reconcile => (8, 1),
-                LaneKind::Housekeeping => (2, 2),
+                LaneKind::Housekeeping | LaneKind::Expiry => (2, 2),
+                // Running totals have one writer.
+                LaneKind::Tax => (4, 1),
             };
             (*kind, Cap { total, per_connection })
         };

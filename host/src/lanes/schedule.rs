@@ -62,6 +62,11 @@ impl Run {
     }
 }
 
+/// The zone in which the merchant's days begin.
+pub async fn zone_of_merchant(conn: &mut impl Sql, tenant: &Tenant) -> Result<jiff::tz::TimeZone, crate::store::Error> {
+    Ok(zone_or_utc(&store::zone_of(conn, tenant).await?))
+}
+
 /// Writes the merchant's row: the name on the pages and the zone in which schedules are read.
 pub async fn introduce_tenant(tx: &mut WriteTx, ctx: &Ctx, name: &str, zone: &str) -> Result<(), crate::store::Error> {
     store::put_tenant(tx, ctx, name, zone).await

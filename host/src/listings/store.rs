@@ -1,4 +1,6 @@
-//! All SQL on `listing` and `listing_level`.
+//! All SQL on `listing`, `listing_level` and, in [`allotment`], what connections may show.
+
+pub mod allotment;
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,8 @@ pub enum Error {
     NameTaken { name: String },
     #[error("`{name}` cannot be the name of a location; hint: use 1 to 60 characters, none of them a control character, and no id")]
     BadName { name: String },
+    #[error("`{country}` is no country; hint: give its two-letter ISO code, such as DE or US")]
+    BadCountry { country: String },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }

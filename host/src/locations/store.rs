@@ -12,21 +12,31 @@ use crate::store::{Row, Sql, WriteTx};
 pub async fn insert(tx: &mut WriteTx, ctx: &Ctx, location: &Location) -> Result<bool, Error> {
     let rows = tx
         .execute(
-            "INSERT INTO location (tenant, id, name, priority, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant, name) DO NOTHING",
-            args![&ctx.tenant, &location.id, &location.name, location.priority, location.created_at],
+            "INSERT INTO location (tenant, id, name, priority, country, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (tenant, name) DO NOTHING",
+            args![&ctx.tenant, &location.id, &location.name, location.priority, &location.country, location.created_at],
         )
         .await?;
     Ok(rows == 1)
 }
 
 pub async fn find_by_name(conn: &mut impl Sql, tenant: &Tenant, name: &str) -> Result<Option<Location>, Error> {
-    let sql = "SELECT id, name, priority, created_at FROM location WHERE tenant = $1 AND name = $2";
+    let sql = "SELECT id, name, priority, country, created_at FROM location WHERE tenant = $1 AND name = $2";
     conn.fetch_optional(sql, args![tenant, name]).await?.as_ref().map(location).transpose()
 }
 
 pub async fn list(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<Location>, Error> {
-    let sql = "SELECT id, name, priority, created_at FROM location WHERE tenant = $1 ORDER BY priority, id";
+    let sql = "SELECT id, name, priority, country, created_at FROM location WHERE tenant = $1 ORDER BY priority, id";
     conn.fetch_all(sql, args![tenant]).await?.iter().map(location).collect()
+}
+
+pub async fn change(tx: &mut WriteTx, ctx: &Ctx, location: &Location) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE location SET priority = $3, country = $4 WHERE tenant = $1 AND id = $2",
+        args![&ctx.tenant, &location.id, location.priority, &location.country],
+    )
+    .await?;
+    Ok(())
 }
 
 pub async fn map(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_id: &str, location: &LocationId) -> Result<(), Error> {
@@ -56,5 +66,5 @@ pub async fn mapped(conn: &mut impl Sql, tenant: &Tenant, connection: &Connectio
 }
 
 fn location(row: &Row) -> Result<Location, Error> {
-    Ok(Location { id: row.get(0)?, name: row.get(1)?, priority: row.get(2)?, created_at: row.get(3)? })
+    Ok(Location { id: row.get(0)?, name: row.get(1)?, priority: row.get(2)?, country: row.get(3)?, created_at: row.get(4)? })
 }

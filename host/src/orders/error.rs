@@ -8,8 +8,12 @@ pub enum Error {
     NoSuchLine { order: OrderId, line: String },
     #[error("{asked} units of line `{line}` cannot leave, {left} are left to ship")]
     TooMany { line: String, asked: i64, left: i64 },
+    #[error("{asked} units of line `{line}` cannot come back, {out} are with the buyer; hint: give 1 to that many")]
+    NotOut { line: String, asked: i64, out: i64 },
     #[error("the order's document cannot be read")]
     Document(#[from] serde_json::Error),
+    #[error(transparent)]
+    Catalog(#[from] crate::catalog::Error),
     #[error(transparent)]
     Stock(#[from] crate::stock::Error),
     #[error(transparent)]

@@ -1,11 +1,12 @@
 //! All SQL on `orders`, `order_line`, `order_event` and `person`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
 use super::ingest::Origin;
 use super::model::{ChannelOrder, EventView, LineKind, LineView, OrderView, Payment, Personal, Status};
 use crate::args;
+use crate::catalog::Recipe;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DataKeyId, OrderId, OrderLineId, PersonId, VariantId};
 use crate::money::{Currency, Money};
@@ -15,12 +16,15 @@ use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 /// The part of an order that decides about its stock.
 pub struct StoredOrder {
     pub id: OrderId,
+    pub connection: ConnectionId,
     pub revision: i64,
     pub digest: String,
     pub status: Status,
     pub updated_at: i64,
     /// `stock`, or `nothing:` and the reason.
     pub holds: String,
+    /// Where it goes, ISO 3166-1 alpha-2.
+    pub ship_country: Option<String>,
     pub lines: Vec<StoredLine>,
 }
 
@@ -30,6 +34,8 @@ pub struct StoredLine {
     pub position: i64,
     pub kind: LineKind,
     pub variant: Option<VariantId>,
+    /// What one unit was made of when the line became known, if it is a kit: changing the kit later changes no order.
+    pub recipe: Option<Recipe>,
     pub listing: Option<String>,
     pub sku: Option<String>,
     pub quantity: i64,
@@ -38,7 +44,21 @@ pub struct StoredLine {
     pub shipped_here: i64,
     pub released: i64,
     pub returned: i64,
+    /// Units of `returned` that were booked by hand.
+    pub returned_here: i64,
     pub short: i64,
+}
+
+impl StoredLine {
+    /// What one unit of it takes from the shelf, by counted variant.
+    pub fn parts(&self) -> Vec<(VariantId, i64)> {
+        match (&self.recipe, &self.variant) {
+            _ if self.kind != LineKind::Physical => Vec::new(),
+            (Some(recipe), _) => recipe.iter().map(|(variant, units)| (variant.clone(), *units)).collect(),
+            (None, Some(variant)) => vec![(variant.clone(), 1)],
+            (None, None) => Vec::new(),
+        }
+    }
 }
 
 impl StoredOrder {
@@ -61,7 +81,7 @@ fn word<T>(row: &Row, column: usize, parse: impl Fn(&str) -> Option<T>) -> Cells
 
 pub async fn lock_external(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_id: &str) -> Result<Option<StoredOrder>> {
     let sql = format!(
-        "SELECT id, revision, digest, status, updated_at, holds FROM orders WHERE tenant = $1 AND connection = $2 AND external_id = $3{}",
+        "SELECT id, revision, digest, status, updated_at, holds, connection, ship_country FROM orders WHERE tenant = $1 AND connection = $2 AND external_id = $3{}",
         tx.dialect().for_update()
     );
     let rows = tx.fetch_built(sql, args![&ctx.tenant, connection, external_id]).await?;
@@ -70,7 +90,7 @@ pub async fn lock_external(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionI
 
 pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<Option<StoredOrder>> {
     let sql = format!(
-        "SELECT id, revision, digest, status, updated_at, holds FROM orders WHERE tenant = $1 AND id = $2{}",
+        "SELECT id, revision, digest, status, updated_at, holds, connection, ship_country FROM orders WHERE tenant = $1 AND id = $2{}",
         tx.dialect().for_update()
     );
     let rows = tx.fetch_built(sql, args![&ctx.tenant, order]).await?;
@@ -82,13 +102,18 @@ async fn with_lines(tx: &mut WriteTx, ctx: &Ctx, row: Option<&Row>) -> Result<Op
     let id: OrderId = row.get(0)?;
     let rows = tx
         .fetch_all(
-            "SELECT id, external_id, position, kind, variant, listing, sku, quantity, fulfilled, shipped_here, released, returned, short \
+            "SELECT id, external_id, position, kind, variant, listing, sku, quantity, fulfilled, shipped_here, released, returned, short, recipe, \
+             returned_here \
              FROM order_line WHERE tenant = $1 AND order_id = $2 ORDER BY position",
             args![&ctx.tenant, &id],
         )
         .await?;
     let line = |row: &Row| -> Cells<StoredLine> {
+        let recipe: Option<String> = row.get(13)?;
+        let shape = |_| crate::store::Error::Shape { column: 13, found: "JSON of another shape".into() };
         Ok(StoredLine {
+            recipe: recipe.map(|text| serde_json::from_str(&text).map_err(shape)).transpose()?,
+            returned_here: row.get(14)?,
             id: row.get(0)?,
             external_id: row.get(1)?,
             position: row.get(2)?,
@@ -111,6 +136,8 @@ async fn with_lines(tx: &mut WriteTx, ctx: &Ctx, row: Option<&Row>) -> Result<Op
         status: word(row, 3, Status::parse)?,
         updated_at: row.get(4)?,
         holds: row.get(5)?,
+        connection: row.get(6)?,
+        ship_country: row.get(7)?,
         lines: rows.iter().map(line).collect::<Cells<_>>()?,
     }))
 }
@@ -132,8 +159,8 @@ pub async fn put(
     tx.execute(
         "INSERT INTO orders (tenant, id, connection, external_id, number, status, channel_status, payment, test, placed_at, updated_at, \
          cancelled_at, ingested_at, digest, revision, holds, unmapped, short, currency, total_minor, tax_minor, shipping_minor, \
-         discount_minor, refunded_minor, presented_currency, presented_total_minor, prices_include_tax, person, personal, document) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) \
+         discount_minor, refunded_minor, presented_currency, presented_total_minor, prices_include_tax, person, personal, document, ship_country) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) \
          ON CONFLICT (tenant, id) DO UPDATE SET number = excluded.number, status = excluded.status, channel_status = excluded.channel_status, \
          payment = excluded.payment, test = excluded.test, placed_at = excluded.placed_at, updated_at = excluded.updated_at, \
          cancelled_at = excluded.cancelled_at, digest = excluded.digest, revision = excluded.revision, holds = excluded.holds, \
@@ -141,7 +168,8 @@ pub async fn put(
          shipping_minor = excluded.shipping_minor, discount_minor = excluded.discount_minor, refunded_minor = excluded.refunded_minor, \
          presented_currency = excluded.presented_currency, presented_total_minor = excluded.presented_total_minor, \
          prices_include_tax = excluded.prices_include_tax, person = COALESCE(excluded.person, orders.person), \
-         personal = COALESCE(excluded.personal, orders.personal), document = excluded.document",
+         personal = COALESCE(excluded.personal, orders.personal), document = excluded.document, \
+         ship_country = COALESCE(excluded.ship_country, orders.ship_country)",
         args![
             &ctx.tenant,
             &stored.id,
@@ -171,6 +199,7 @@ pub async fn put(
             person.as_ref(),
             personal,
             document,
+            &stored.ship_country,
         ],
     )
     .await?;
@@ -184,7 +213,7 @@ async fn put_lines(tx: &mut WriteTx, ctx: &Ctx, order: &ChannelOrder, stored: &S
     if stored.lines.is_empty() {
         return Ok(());
     }
-    let mut values: Vec<Value> = Vec::with_capacity(stored.lines.len() * 19);
+    let mut values: Vec<Value> = Vec::with_capacity(stored.lines.len() * 21);
     for (line, said) in stored.lines.iter().zip(&order.lines) {
         values.extend_from_slice(args![
             &ctx.tenant,
@@ -206,15 +235,21 @@ async fn put_lines(tx: &mut WriteTx, ctx: &Ctx, order: &ChannelOrder, stored: &S
             &said.unit_price.shop,
             said.total.shop.minor(),
             said.discount.shop.minor(),
+            recipe_text(line)?,
+            line.returned_here,
         ]);
     }
     let sql = format!(
         "INSERT INTO order_line (tenant, order_id, external_id, id, position, kind, listing, variant, sku, title, quantity, fulfilled, \
-         shipped_here, released, returned, short, unit_price, total_minor, discount_minor) VALUES {}",
-        placeholders(stored.lines.len(), 19)
+         shipped_here, released, returned, short, unit_price, total_minor, discount_minor, recipe, returned_here) VALUES {}",
+        placeholders(stored.lines.len(), 21)
     );
     tx.execute_built(sql, &values).await?;
     Ok(())
+}
+
+fn recipe_text(line: &StoredLine) -> Result<Option<String>> {
+    Ok(line.recipe.as_ref().map(serde_json::to_string).transpose()?)
 }
 
 /// Seals what the channel said about the buyer under that buyer's own key. The same buyer of the same connection is found
@@ -283,10 +318,22 @@ pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &Ord
 pub async fn put_lines_state(tx: &mut WriteTx, ctx: &Ctx, order: &StoredOrder) -> Result<()> {
     for line in &order.lines {
         tx.execute(
-            "UPDATE order_line SET variant = $4, fulfilled = $5, shipped_here = $6, short = $7 \
+            "UPDATE order_line SET variant = $4, fulfilled = $5, shipped_here = $6, short = $7, recipe = $8, returned = $9, returned_here = $10 \
              WHERE tenant = $1 AND order_id = $2 AND external_id = $3 \
-             AND (short <> $7 OR fulfilled <> $5 OR shipped_here <> $6 OR COALESCE(variant, '') <> COALESCE($4, ''))",
-            args![&ctx.tenant, &order.id, &line.external_id, line.variant.as_ref(), line.fulfilled, line.shipped_here, line.short],
+             AND (short <> $7 OR fulfilled <> $5 OR shipped_here <> $6 OR returned <> $9 OR returned_here <> $10 \
+             OR COALESCE(variant, '') <> COALESCE($4, ''))",
+            args![
+                &ctx.tenant,
+                &order.id,
+                &line.external_id,
+                line.variant.as_ref(),
+                line.fulfilled,
+                line.shipped_here,
+                line.short,
+                recipe_text(line)?,
+                line.returned,
+                line.returned_here,
+            ],
         )
         .await?;
     }
@@ -302,24 +349,59 @@ pub async fn short(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<i64> 
     Ok(tx.fetch_one("SELECT short FROM orders WHERE tenant = $1 AND id = $2", args![&ctx.tenant, order]).await?.get(0)?)
 }
 
-pub async fn short_of(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<Vec<OrderId>> {
-    let mut orders = Vec::new();
-    for variant in variants {
-        let rows = tx
-            .fetch_all(
-                "SELECT DISTINCT o.id, o.placed_at FROM orders o JOIN order_line l ON l.tenant = o.tenant AND l.order_id = o.id \
-                 WHERE o.tenant = $1 AND o.short > 0 AND l.variant = $2 AND l.short > 0 ORDER BY o.placed_at, o.id",
-                args![&ctx.tenant, variant],
-            )
-            .await?;
-        for row in rows {
-            let order: OrderId = row.get(0)?;
-            if !orders.contains(&order) {
-                orders.push(order);
-            }
+/// These orders, the one placed first before the others.
+pub async fn by_placing(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]) -> Result<Vec<OrderId>> {
+    let mut placed: Vec<(i64, OrderId)> = Vec::with_capacity(orders.len());
+    for chunk in orders.chunks(250) {
+        let values: Vec<Value> = std::iter::once(Value::from(tenant)).chain(chunk.iter().map(Value::from)).collect();
+        let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!("SELECT placed_at, id FROM orders WHERE tenant = $1 AND id IN ({})", list.join(", "));
+        for row in conn.fetch_built(sql, &values).await? {
+            placed.push((row.get(0)?, row.get(1)?));
         }
     }
-    Ok(orders)
+    placed.sort();
+    placed.dedup();
+    Ok(placed.into_iter().map(|(_, order)| order).collect())
+}
+
+/// Locks orders in the order of their ids.
+pub async fn hold(tx: &mut WriteTx, ctx: &Ctx, orders: &[OrderId]) -> Result<()> {
+    let lock = tx.dialect().for_update();
+    let sorted: Vec<&OrderId> = orders.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    for chunk in sorted.chunks(250).filter(|_| !lock.is_empty()) {
+        let values: Vec<Value> = std::iter::once(Value::from(&ctx.tenant)).chain(chunk.iter().map(|id| Value::from(*id))).collect();
+        let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+        tx.fetch_built(format!("SELECT id FROM orders WHERE tenant = $1 AND id IN ({}) ORDER BY id{lock}", list.join(", ")), &values)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Orders of a connection that hold stock, wait for their payment and have sent nothing yet, placed at `until` or before; with
+/// the time of placing, oldest first.
+pub async fn unpaid(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    until: i64,
+    limit: u32,
+) -> Result<Vec<(i64, OrderId)>> {
+    let rows = conn
+        .fetch_all(
+            "SELECT placed_at, id FROM orders o WHERE tenant = $1 AND connection = $2 AND payment = 'pending' AND holds = 'stock' \
+             AND status IN ('placed', 'other') AND placed_at <= $3 AND NOT EXISTS \
+             (SELECT 1 FROM order_line l WHERE l.tenant = o.tenant AND l.order_id = o.id AND l.fulfilled > 0) ORDER BY placed_at, id || '' LIMIT $4",
+            args![tenant, connection, until, limit],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Cells<_>>()?)
+}
+
+pub async fn set_holds(tx: &mut WriteTx, ctx: &Ctx, order: &StoredOrder) -> Result<()> {
+    let sql = "UPDATE orders SET holds = $3 WHERE tenant = $1 AND id = $2";
+    tx.execute(sql, args![&ctx.tenant, &order.id, &order.holds]).await?;
+    Ok(())
 }
 
 pub async fn open_units(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<BTreeMap<VariantId, i64>> {

@@ -207,7 +207,7 @@ on_both! {
         for (after_days, cents) in [(0, 900), (1, 1200), (40, 1200), (5, 1100)] {
             db.clock.advance(after_days * DAY);
             let (id, priced) = (here.id.clone(), de.clone());
-            write(&db, move |tx, ctx| Box::pin(async move { remember(tx, &ctx, &id, &priced, money(cents, "EUR")).await })).await.unwrap();
+            write(&db, move |tx, ctx| Box::pin(async move { remember(tx, &ctx, &id, &priced, money(cents, "EUR"), ctx.now_ms()).await })).await.unwrap();
         }
         let tenant = db.ctx().tenant;
         let mut conn = db.store.read().await.unwrap();

@@ -1,4 +1,8 @@
-//! All SQL on `stock`, `movement` and `reservation`; reads the places from `location`.
+//! All SQL on `stock`, `movement` and `reservation`; reads the places from `location`. In [`rules`] the merchant's rules and what
+//! is missing, in [`books`] the comparison of sums and ledger.
+
+pub mod books;
+pub mod rules;
 
 use std::collections::BTreeMap;
 
@@ -7,7 +11,7 @@ use super::model::{Availability, Kind, Level, Movement, MovementRow};
 use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{LocationId, MovementId, OrderId, VariantId};
-use crate::store::{Sql, Value, WriteTx, placeholders};
+use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 
 /// What one line of an order holds at one place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,10 +31,20 @@ impl Held {
     }
 }
 
+/// One of our places.
+pub struct KnownPlace {
+    pub id: LocationId,
+    pub priority: i64,
+    pub country: Option<String>,
+}
+
 /// Our places, in the order in which they are asked.
-pub async fn places(tx: &mut WriteTx, ctx: &Ctx) -> Result<Vec<LocationId>, Error> {
-    let rows = tx.fetch_all("SELECT id FROM location WHERE tenant = $1 ORDER BY priority, id", args![&ctx.tenant]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
+pub async fn places(tx: &mut WriteTx, ctx: &Ctx) -> Result<Vec<KnownPlace>, Error> {
+    let sql = "SELECT id, priority, country FROM location WHERE tenant = $1 ORDER BY priority, id";
+    let rows = tx.fetch_all(sql, args![&ctx.tenant]).await?;
+    let place =
+        |row: &Row| -> Result<_, crate::store::Error> { Ok(KnownPlace { id: row.get(0)?, priority: row.get(1)?, country: row.get(2)? }) };
+    Ok(rows.iter().map(place).collect::<Result<_, _>>()?)
 }
 
 /// Locks these rows in the order given (callers sort), creating the ones that are missing.
@@ -44,18 +58,18 @@ pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, keys: &[(VariantId, LocationId)])
     let found = if missing.is_empty() {
         found
     } else {
-        let mut values: Vec<Value> = Vec::with_capacity(missing.len() * 7);
+        let mut values: Vec<Value> = Vec::with_capacity(missing.len() * 8);
         for (variant, location) in &missing {
-            values.extend_from_slice(args![&ctx.tenant, variant, location, 0i64, 0i64, 0i64, 0i64]);
+            values.extend_from_slice(args![&ctx.tenant, variant, location, 0i64, 0i64, 0i64, 0i64, 0i64]);
         }
         let sql = format!(
-            "INSERT INTO stock (tenant, variant, location, on_hand, reserved, backorder_limit, version) VALUES {} ON CONFLICT DO NOTHING",
-            placeholders(missing.len(), 7)
+            "INSERT INTO stock (tenant, variant, location, on_hand, reserved, backorder_limit, safety, version) VALUES {} ON CONFLICT DO NOTHING",
+            placeholders(missing.len(), 8)
         );
         tx.execute_built(sql, &values).await?;
         select(tx, ctx, keys).await?
     };
-    let zero = |location: &LocationId| Level { location: location.clone(), on_hand: 0, reserved: 0, backorder_limit: 0 };
+    let zero = |location: &LocationId| Level { location: location.clone(), on_hand: 0, reserved: 0, backorder_limit: 0, safety: 0 };
     Ok(keys.iter().map(|key| found.get(key).cloned().unwrap_or_else(|| zero(&key.1))).collect())
 }
 
@@ -66,15 +80,14 @@ async fn select(tx: &mut WriteTx, ctx: &Ctx, keys: &[(VariantId, LocationId)]) -
     values.extend(variants.iter().map(|variant| Value::from(*variant)));
     let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
     let sql = format!(
-        "SELECT variant, location, on_hand, reserved, backorder_limit FROM stock WHERE tenant = $1 AND variant IN ({}) ORDER BY variant, location{}",
+        "SELECT variant, location, on_hand, reserved, backorder_limit, safety FROM stock WHERE tenant = $1 AND variant IN ({}) ORDER BY variant, location{}",
         list.join(", "),
         tx.dialect().for_update()
     );
     let mut found = BTreeMap::new();
     for row in tx.fetch_built(sql, &values).await? {
-        let location: LocationId = row.get(1)?;
-        let level = Level { location: location.clone(), on_hand: row.get(2)?, reserved: row.get(3)?, backorder_limit: row.get(4)? };
-        found.insert((row.get(0)?, location), level);
+        let level = level(&row, 1)?;
+        found.insert((row.get(0)?, level.location.clone()), level);
     }
     Ok(found)
 }
@@ -146,6 +159,15 @@ pub async fn set_backorder_limit(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantI
     Ok(())
 }
 
+pub async fn set_safety(tx: &mut WriteTx, ctx: &Ctx, variant: &VariantId, location: &LocationId, units: i64) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE stock SET safety = $4, version = version + 1 WHERE tenant = $1 AND variant = $2 AND location = $3",
+        args![&ctx.tenant, variant, location, units],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn held(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<Vec<Held>, Error> {
     let rows = tx
         .fetch_all(
@@ -153,7 +175,7 @@ pub async fn held(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<Vec<He
             args![&ctx.tenant, order],
         )
         .await?;
-    let held = |row: &crate::store::Row| -> Result<Held, crate::store::Error> {
+    let held = |row: &Row| -> Result<Held, crate::store::Error> {
         Ok(Held {
             line: row.get(0)?,
             variant: row.get(1)?,
@@ -208,20 +230,38 @@ pub async fn availability(
 pub async fn levels(conn: &mut impl Sql, tenant: &Tenant, variant: &VariantId) -> Result<Vec<Level>, Error> {
     let rows = conn
         .fetch_all(
-            "SELECT location, on_hand, reserved, backorder_limit FROM stock WHERE tenant = $1 AND variant = $2 ORDER BY location",
+            "SELECT location, on_hand, reserved, backorder_limit, safety FROM stock WHERE tenant = $1 AND variant = $2 ORDER BY location",
             args![tenant, variant],
         )
         .await?;
     Ok(rows.iter().map(|row| level(row, 0)).collect::<Result<_, _>>()?)
 }
 
-fn level(row: &crate::store::Row, first: usize) -> Result<Level, crate::store::Error> {
+fn level(row: &Row, first: usize) -> Result<Level, crate::store::Error> {
     Ok(Level {
         location: row.get(first)?,
         on_hand: row.get(first + 1)?,
         reserved: row.get(first + 2)?,
         backorder_limit: row.get(first + 3)?,
+        safety: row.get(first + 4)?,
     })
+}
+
+/// Per location, for many variants.
+pub async fn levels_of(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<BTreeMap<VariantId, Vec<Level>>, Error> {
+    let mut found: BTreeMap<VariantId, Vec<Level>> = BTreeMap::new();
+    for chunk in variants.chunks(250) {
+        let values: Vec<Value> = std::iter::once(Value::from(tenant)).chain(chunk.iter().map(Value::from)).collect();
+        let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT variant, location, on_hand, reserved, backorder_limit, safety FROM stock WHERE tenant = $1 AND variant IN ({})",
+            list.join(", ")
+        );
+        for row in conn.fetch_built(sql, &values).await? {
+            found.entry(row.get(0)?).or_default().push(level(&row, 1)?);
+        }
+    }
+    Ok(found)
 }
 
 pub async fn list_levels(
@@ -233,7 +273,7 @@ pub async fn list_levels(
     let (variant, location) = after.map_or((String::new(), String::new()), |(v, l)| (v.to_string(), l.to_string()));
     let rows = conn
         .fetch_all(
-            "SELECT variant, location, on_hand, reserved, backorder_limit FROM stock \
+            "SELECT variant, location, on_hand, reserved, backorder_limit, safety FROM stock \
              WHERE tenant = $1 AND (variant > $2 OR (variant = $2 AND location > $3)) ORDER BY variant, location LIMIT $4",
             args![tenant, variant, location, limit],
         )
@@ -249,7 +289,7 @@ pub async fn ledger(conn: &mut impl Sql, tenant: &Tenant, variant: &VariantId, l
             args![tenant, variant, limit],
         )
         .await?;
-    let movement = |row: &crate::store::Row| -> Result<MovementRow, crate::store::Error> {
+    let movement = |row: &Row| -> Result<MovementRow, crate::store::Error> {
         Ok(MovementRow {
             at: row.get(0)?,
             location: row.get(1)?,
@@ -262,38 +302,4 @@ pub async fn ledger(conn: &mut impl Sql, tenant: &Tenant, variant: &VariantId, l
         })
     };
     Ok(rows.iter().map(movement).collect::<Result<_, _>>()?)
-}
-
-pub async fn audit(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<String>, Error> {
-    let ledger = conn
-        .fetch_all(
-            "SELECT s.variant, s.location, s.on_hand, s.reserved, CAST(COALESCE(SUM(m.on_hand), 0) AS BIGINT), CAST(COALESCE(SUM(m.reserved), 0) AS BIGINT) \
-             FROM stock s LEFT JOIN movement m ON m.tenant = s.tenant AND m.variant = s.variant AND m.location = s.location \
-             WHERE s.tenant = $1 GROUP BY s.variant, s.location, s.on_hand, s.reserved \
-             HAVING s.on_hand <> COALESCE(SUM(m.on_hand), 0) OR s.reserved <> COALESCE(SUM(m.reserved), 0)",
-            args![tenant],
-        )
-        .await?;
-    let reservations = conn
-        .fetch_all(
-            "SELECT s.variant, s.location, s.reserved, CAST(COALESCE(SUM(r.quantity), 0) AS BIGINT) \
-             FROM stock s LEFT JOIN reservation r ON r.tenant = s.tenant AND r.variant = s.variant AND r.location = s.location \
-             WHERE s.tenant = $1 GROUP BY s.variant, s.location, s.reserved HAVING s.reserved <> COALESCE(SUM(r.quantity), 0)",
-            args![tenant],
-        )
-        .await?;
-    let mut problems = Vec::new();
-    for row in ledger {
-        let (variant, location): (String, String) = (row.get(0)?, row.get(1)?);
-        let (on_hand, reserved, sum_on_hand, sum_reserved): (i64, i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
-        problems.push(format!(
-            "{variant} at {location}: on hand {on_hand} and reserved {reserved}, but the ledger adds up to {sum_on_hand} and {sum_reserved}"
-        ));
-    }
-    for row in reservations {
-        let (variant, location): (String, String) = (row.get(0)?, row.get(1)?);
-        let (reserved, sum): (i64, i64) = (row.get(2)?, row.get(3)?);
-        problems.push(format!("{variant} at {location}: reserved {reserved}, but the open reservations add up to {sum}"));
-    }
-    Ok(problems)
 }

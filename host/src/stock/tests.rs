@@ -1,5 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+mod books;
+pub mod dice;
+mod model;
+mod published;
+mod shelves;
+
 use super::*;
 use crate::args;
 use crate::id::{OrderId, VariantId};
@@ -42,7 +48,13 @@ impl Shop {
 
     async fn settle(&self, order: &OrderId, revision: i64, targets: Vec<Target>) -> Settled {
         let (ctx, order) = (self.ctx.clone(), order.clone());
-        self.db.store.write(move |tx| Box::pin(async move { settle(tx, &ctx, &order, revision, &targets).await })).await.unwrap()
+        let settled = self.db.store.write(move |tx| {
+            Box::pin(async move {
+                let sale = Sale { order: &order, revision, connection: None, country: None, again: None };
+                settle(tx, &ctx, sale, &targets).await
+            })
+        });
+        settled.await.unwrap()
     }
 
     async fn stock(&self, variant: &VariantId) -> (i64, i64) {
@@ -54,7 +66,7 @@ impl Shop {
 }
 
 fn want(line: &str, variant: &VariantId, open: i64, shipped: i64) -> Target {
-    Target { line: line.into(), variant: variant.clone(), open, shipped, returned: 0 }
+    Target { line: line.into(), variant: variant.clone(), open, shipped: Some(shipped), returned: 0 }
 }
 
 on_both! {
@@ -99,7 +111,7 @@ on_both! {
         let v = shop.with(3).await;
         let order = OrderId::new(&shop.ctx.ids);
         let settled = shop.settle(&order, 1, vec![want("1", &v, 2, 0), want("2", &v, 2, 0)]).await;
-        assert_eq!(settled.short, [("2".to_owned(), 1)].into());
+        assert_eq!(settled.short, [(("2".to_owned(), v.clone()), 1)].into());
         assert_eq!(shop.stock(&v).await, (3, 3));
     }
 

@@ -30,6 +30,10 @@ pub enum Error {
     #[error(transparent)]
     Pricing(#[from] crate::pricing::Error),
     #[error(transparent)]
+    Crossborder(#[from] crate::crossborder::Error),
+    #[error(transparent)]
+    Money(#[from] crate::money::Error),
+    #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),

@@ -1,9 +1,10 @@
 //! Stock has changed: which listings must be told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::push::Field;
 use super::{Error, push, push_lane, store};
+use crate::catalog;
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::lanes;
@@ -12,13 +13,15 @@ use crate::page::{MAX_LIMIT, PageRequest};
 use crate::pricing;
 use crate::store::WriteTx;
 
-/// Makes the push lane of every connection due that lists one of these variants, in the caller's unit of work. Values are
-/// read when they are sent, so a burst of changes is one push.
+/// Makes the push lane of every connection due that lists one of these variants, or a kit that contains one, in the caller's
+/// unit of work. Values are read when they are sent, so a burst of changes is one push.
 pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
     if variants.is_empty() {
         return Ok(());
     }
-    let listings = listings::listings_of_variants(tx, &ctx.tenant, variants).await?;
+    let kits = catalog::kits_with(tx, &ctx.tenant, variants).await?;
+    let shown: Vec<VariantId> = variants.iter().cloned().chain(kits).collect::<BTreeSet<_>>().into_iter().collect();
+    let listings = listings::listings_of_variants(tx, &ctx.tenant, &shown).await?;
     let told: Vec<_> = listings.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
     want(tx, ctx, &told).await
 }

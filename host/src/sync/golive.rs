@@ -4,8 +4,12 @@
 //! from one shop named as the source; what the first push would change is shown as a plan; and only accepting that very plan,
 //! while it still holds, lets the connection push.
 
+use futures::future::BoxFuture;
+
 pub use super::plan::{Plan, Planned, accept, plan};
+use super::shelves::insist;
 use super::{Error, Sync, fanout};
+use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, ListingId, VariantId};
@@ -14,7 +18,7 @@ use crate::locations;
 use crate::orders;
 use crate::page::PageRequest;
 use crate::stock;
-use crate::store::{Sql, Store};
+use crate::store::{Sql, Store, WriteTx};
 
 /// Takes one shop's quantities as the opening count. On hand is what the shop shows plus the units of its own open orders,
 /// which it has already taken off. Returns the variants that were counted.
@@ -25,7 +29,12 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
     let ids: Vec<ListingId> = linked.iter().map(|listing| listing.id.clone()).collect();
     let levels = listings::levels(&mut conn, &ctx.tenant, &ids).await?;
     let mapped = locations::mapped(&mut conn, &ctx.tenant, &connection.id).await?;
+    let variants: Vec<VariantId> = linked.iter().filter_map(|listing| listing.variant.clone()).collect();
+    let kits = catalog::recipes(&mut conn, &ctx.tenant, &variants).await?;
     drop(conn);
+    // A kit is not counted; what it is made of is, where it is listed by itself.
+    let linked: Vec<Listing> =
+        linked.into_iter().filter(|l| l.variant.as_ref().is_none_or(|variant| !kits.contains_key(variant))).collect();
     let reference = format!("opening:{}", connection.id);
     let mut counted = Vec::new();
     for chunk in linked.chunks(200) {
@@ -35,6 +44,8 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
             .store
             .write(move |tx| {
                 Box::pin(async move {
+                    let counting: Vec<VariantId> = chunk.iter().filter_map(|listing| listing.variant.clone()).collect();
+                    orders::hold_short(tx, &ctx, &counting).await?;
                     let default = locations::ensure_default(tx, &ctx).await?;
                     let mut open = orders::open_units(tx, &ctx.tenant, &shop).await?;
                     let mut variants = Vec::new();
@@ -78,27 +89,29 @@ pub(super) async fn all(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionI
 
 /// Stock was changed by hand: waiting orders are served first, then the channels are told.
 pub async fn stock_set(store: &Store, ctx: &Ctx, change: StockChange) -> Result<bool, Error> {
-    let ctx = ctx.clone();
-    store
-        .write(move |tx| {
+    insist(store, || {
+        let (ctx, change) = (ctx.clone(), change.clone());
+        move |tx: &mut WriteTx| -> BoxFuture<'_, Result<bool, Error>> {
             Box::pin(async move {
+                let variants = [change.variant];
+                orders::hold_short(tx, &ctx, &variants).await?;
                 let location = match change.location {
                     Some(location) => location,
                     None => locations::ensure_default(tx, &ctx).await?,
                 };
-                let (variant, reference) = (&change.variant, &change.reference);
+                let (variant, reference) = (&variants[0], &change.reference);
                 let booked = match change.kind {
                     StockChangeKind::Count(units) => stock::count(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Receive(units) => stock::receive(tx, &ctx, variant, &location, units, reference).await?,
                     StockChangeKind::Adjust(units) => stock::adjust(tx, &ctx, variant, &location, units, reference).await?,
                 };
-                let variants = [change.variant.clone()];
                 orders::fill_short(tx, &ctx, &variants).await?;
                 fanout::stock_changed(tx, &ctx, &variants).await?;
                 Ok(booked)
             })
-        })
-        .await
+        }
+    })
+    .await
 }
 
 /// A change of stock made by a person.

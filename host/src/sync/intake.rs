@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Sync, fanout, store};
+use super::{Error, Sync, expiry, fanout, store, tax};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -49,28 +49,39 @@ pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, or
 
 /// Stores orders and everything that follows from them, in the caller's unit of work.
 ///
-/// Rows are locked in one direction whatever is in the list: the orders by name, their stock, the outbound lanes, what
-/// listings were told. Two pages that share a variant wait for each other and never deadlock.
+/// Rows are locked in one direction whatever is in the list: the lane that waits for payments, the orders by name, those that
+/// wait for the same goods, their stock, the outbound lanes, what listings were told. Two pages that share a variant wait for
+/// each other and never deadlock.
 pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connection, arrived: &[Arrived]) -> Result<Vec<Ingested>, Error> {
     let names: BTreeSet<&str> = arrived.iter().map(|arrived| arrived.order.external_id.as_str()).collect();
+    expiry::await_payment(tx, ctx, &connection.id, arrived.iter().map(|arrived| &arrived.order)).await?;
     orders::claim(tx, ctx, &connection.id, &names).await?;
+    let sold: BTreeSet<VariantId> = arrived.iter().flat_map(|arrived| arrived.found.values().cloned()).collect();
+    let sold = catalog::counted(tx, &ctx.tenant, sold).await?;
+    orders::hold_together(tx, ctx, &connection.id, &names, &sold).await?;
     if arrived.len() > 1 {
-        let sold: BTreeSet<VariantId> = arrived.iter().flat_map(|arrived| arrived.found.values().cloned()).collect();
         stock::lock(tx, ctx, &sold).await?;
     }
-    let (mut taken, mut moved) = (Vec::with_capacity(arrived.len()), BTreeSet::new());
+    let (mut taken, mut moved, mut freed) = (Vec::with_capacity(arrived.len()), BTreeSet::new(), BTreeSet::new());
     for Arrived { order, found, authoritative } in arrived {
         let origin = Origin { connection: connection.id.clone(), since_at: connection.since_at, authoritative: *authoritative };
         let ingested = orders::ingest(tx, ctx, &sync.vault, &origin, order, found).await?;
         store::clear_refusal(tx, ctx, &connection.id, "order", &order.external_id).await?;
         if let Ingested::Stored { change, .. } = &ingested {
             moved.extend(change.variants.iter().cloned());
+            freed.extend(change.freed.iter().cloned());
         }
         taken.push(ingested);
     }
+    // What one order gave back goes to those that wait for it, before anybody else can be promised it.
+    let freed: Vec<VariantId> = freed.into_iter().collect();
+    moved.extend(orders::fill_short(tx, ctx, &freed).await?.variants);
     fanout::stock_changed(tx, ctx, &moved.into_iter().collect::<Vec<_>>()).await?;
     for (arrived, ingested) in arrived.iter().zip(&taken) {
         note_what_the_shop_did(tx, ctx, connection, &arrived.order, ingested).await?;
+        if let Ingested::Stored { order, .. } = ingested {
+            tax::wanted(tx, ctx, order, arrived.order.placed_at).await?;
+        }
     }
     Ok(taken)
 }
@@ -120,11 +131,12 @@ pub async fn retry_parked(sync: &Sync, ctx: &Ctx, connection: Option<&Connection
             continue;
         }
         completed += missing;
-        let (ctx, id) = (ctx.clone(), order.id);
+        let (ctx, id, placed_at) = (ctx.clone(), order.id, order.placed_at);
         sync.store
             .write(move |tx| {
                 Box::pin(async move {
                     let change = orders::map_lines(tx, &ctx, &id, &found).await?;
+                    tax::wanted(tx, &ctx, &id, placed_at).await?;
                     fanout::stock_changed(tx, &ctx, &change.variants).await
                 })
             })

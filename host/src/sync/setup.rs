@@ -13,6 +13,7 @@ use crate::page::PageRequest;
 use crate::plugins::wire;
 use crate::pricing;
 use crate::secrets::Secret;
+use crate::stock;
 
 /// What the merchant gives.
 pub struct Setup {
@@ -122,6 +123,7 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
                 locations::forget_connection(tx, &ctx, &id).await?;
                 pricing::forget_connection(tx, &ctx, &id).await?;
                 store::forget_guards(tx, &ctx, &id).await?;
+                stock::drop_rule(tx, &ctx, Some(&id)).await?;
                 schedule::remove_connection(tx, &ctx, &id).await?;
                 lanes::remove_connection(tx, &ctx, &id).await?;
                 crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;

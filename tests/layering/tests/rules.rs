@@ -9,7 +9,7 @@ use entrepot_test_layering::{Named, Source, read, workspace};
 // Groups of rooms, from the ground up. A room exists when it has its first tenant; the map may be ahead of the code.
 const LEAVES: &[&str] = &["clock", "ctx", "id", "money", "page", "patch", "sheet"];
 const PLUMBING: &[&str] = &["config", "telemetry", "store", "secrets", "egress"];
-const GROUND: &[&str] = &["access", "audit", "connections", "crossborder", "identity", "lanes", "locations"];
+const GROUND: &[&str] = &["access", "audit", "connections", "crossborder", "identity", "lanes", "locations", "rates"];
 const GOODS: &[&str] = &["catalog", "pricing", "stock"];
 const OFFERS: &[&str] = &["listings"];
 const SALES: &[&str] = &["fulfilment", "orders"];
@@ -43,6 +43,7 @@ const MODELS: &[&[&str]] = &[GOODS, OFFERS, SALES];
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("id", "store", "an id says how it is bound to a statement and read from a row"),
     ("ctx", "store", "a tenant says how it is bound to a statement"),
+    ("rates", "crossborder", "stored rates become the table that the pure rule engine looks up in"),
 ];
 
 /// What only some rooms may name: tokens, rooms, reason.
@@ -83,16 +84,35 @@ const TABLES: &[(&str, &[&str])] = &[
     ("secrets", &["data_key", "secret", "setting"]),
     ("connections", &["connection"]),
     ("identity", &["identity"]),
-    ("catalog", &["product", "variant", "kit", "component"]),
-    ("listings", &["listing", "listing_level"]),
+    (
+        "crossborder",
+        &[
+            "legal_entity",
+            "tax_channel",
+            "goods_facts",
+            "rule_text",
+            "rule_file",
+            "rule_set",
+            "screening_list",
+            "tax_work",
+            "tax_order",
+            "tax_quote",
+            "tax_credit",
+            "tax_line",
+            "tax_difference",
+        ],
+    ),
+    ("catalog", &["product", "variant", "component"]),
+    ("listings", &["listing", "listing_level", "allotment"]),
     ("locations", &["location", "location_map"]),
-    ("stock", &["movement", "stock", "reservation"]),
+    ("stock", &["movement", "stock", "reservation", "shortage", "stock_rule"]),
     ("orders", &["person", "orders", "order_line", "order_event"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
     ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
     ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal", "push_guard", "push_pause", "zeroed"]),
     ("pricing", &["price_base", "price_line", "price_policy", "price_history"]),
+    ("rates", &["rate", "rate_series", "rate_use"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];
 

@@ -47,7 +47,7 @@ proptest! {
     fn refunds_in_any_steps_give_back_exactly_the_tax(
         taxable in 1_i64..1_000_000, tax in 0_i64..300_000, steps in proptest::collection::vec(1_i64..400_000, 1..12),
     ) {
-        let line = LineTax { sku: None, taxable: eur(taxable), tax: eur(tax) };
+        let line = LineTax { sku: None, taxable: eur(taxable), tax: eur(tax), by_rate: Vec::new() };
         let mut before = Refunded::nothing(&line);
         for step in steps.into_iter().chain([taxable]) {
             let left = taxable - before.taxable.minor();

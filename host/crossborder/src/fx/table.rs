@@ -23,6 +23,25 @@ pub enum RateKind {
     OrderLock,
 }
 
+impl RateKind {
+    pub const ALL: &'static [Self] = &[Self::Mid, Self::Bid, Self::Ask, Self::Customs, Self::Fixed, Self::OrderLock];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mid => "mid",
+            Self::Bid => "bid",
+            Self::Ask => "ask",
+            Self::Customs => "customs",
+            Self::Fixed => "fixed",
+            Self::OrderLock => "order_lock",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// Which publication day answers for a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -90,6 +109,11 @@ impl RateTable {
 
     pub fn kind(&self) -> RateKind {
         self.kind
+    }
+
+    /// Code of the currency that every rate is per one unit of.
+    pub fn base(&self) -> &str {
+        std::str::from_utf8(&self.base).unwrap_or("EUR")
     }
 
     pub fn is_empty(&self) -> bool {

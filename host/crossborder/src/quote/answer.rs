@@ -48,6 +48,17 @@ pub struct LineTax {
     /// Goods of the line and its share of shipping and insurance, without tax.
     pub taxable: Money,
     pub tax: Money,
+    /// The tax by the rates that made it, so that a refund corrects each of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_rate: Vec<LineRate>,
+}
+
+/// The part of a line's tax that one of [`Quote::rates`] made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRate {
+    /// Position in [`Quote::rates`].
+    pub rate: usize,
+    pub amount: Money,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::input::{InputError, QuoteInput};
 use crate::fx::{Error as FxError, RateTable};
 use crate::landed::Incoterm;
 use crate::money::{Currency, Error as MoneyError, Exact, Money, RoundingMode};
-use crate::rules::{Calculation, Citation, Fact, Limit, NOT_ADVICE, Rule, RuleSet};
+use crate::rules::{Calculation, Citation, Fact, Limit, NOT_ADVICE, Place, Rule, RuleSet};
 use crate::tax::{self, jurisdiction_of, rate_for};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,17 +71,56 @@ pub(super) struct Run<'a> {
     pub lines: Vec<LineTax>,
     pub assumptions: Vec<String>,
     pub missing: Vec<String>,
+    /// A sale to a business in another member state: the buyer accounts for the tax.
+    pub reverse_charge: bool,
 }
 
 /// Who owes the tax on a sale, how much, what it costs landed, and why.
 pub fn quote(rules: &RuleSet, rates: &RateTable, input: &QuoteInput) -> Result<Quote, Error> {
     input.check()?;
+    input.currency.check_in_use(input.date)?;
+    let (renamed, place) = placed(rules, input);
+    let input = renamed.as_ref().unwrap_or(input);
     let (mut answer, ranged) = run(rules, rates, input, Bound::Low)?;
+    if let Some(place) = place.filter(|place| !place.is_region.is_empty()) {
+        let name = rules.territory(&place.is_country, &place.is_region).map_or(place.is_region.as_str(), |t| t.name.as_str());
+        answer.assumptions.push(format!("the address is in {name}, by its country, region or postal code"));
+        answer.verified &= place.cite.verification.is_verified();
+    }
+    if input.date > rules.last_checked() {
+        answer
+            .assumptions
+            .push(format!("nothing has changed since the rules were last compared with their sources, on {}", rules.last_checked()));
+    }
     if ranged {
         let (high, _) = run(rules, rates, input, Bound::High)?;
         answer.amounts_high = Some(high.amounts);
     }
     Ok(answer)
+}
+
+/// The question with its countries and region by the names of the tables, if those differ, and the row that said so.
+fn placed<'r>(rules: &'r RuleSet, input: &QuoteInput) -> (Option<QuoteInput>, Option<&'r Place>) {
+    let place = rules.place(&input.ship_to, input.region.as_deref(), input.postal_code.as_deref());
+    // Another spelling of a country; a territory of its own stays outside.
+    let spelt = |country: &Option<String>| {
+        let row = rules.place(country.as_deref()?, None, None)?;
+        row.is_region.is_empty().then(|| row.is_country.clone())
+    };
+    let (from, seller) = (spelt(&input.ship_from), spelt(&input.seller.country));
+    if place.is_none() && from.is_none() && seller.is_none() {
+        return (None, None);
+    }
+    let mut there = input.clone();
+    there.ship_from = from.or(there.ship_from);
+    there.seller.country = seller.or(there.seller.country);
+    if let Some(place) = place {
+        there.ship_to.clone_from(&place.is_country);
+        if !place.is_region.is_empty() {
+            there.region = Some(place.is_region.clone());
+        }
+    }
+    (Some(there), place)
 }
 
 fn run(rules: &RuleSet, rates: &RateTable, input: &QuoteInput, bound: Bound) -> Result<(Quote, bool), Error> {
@@ -224,6 +263,7 @@ impl<'a> Run<'a> {
             lines: Vec::new(),
             assumptions,
             missing,
+            reverse_charge: false,
         })
     }
 
@@ -420,8 +460,8 @@ impl<'a> Run<'a> {
             },
             amounts_high: None,
             scheme: rule.map(|r| r.scheme.clone()),
-            collector: rule.map(|r| r.collector.clone()),
-            tax_point: rule.map(|r| r.tax_point.clone()),
+            collector: rule.map(|r| if self.reverse_charge { "buyer_reverse_charge".to_owned() } else { r.collector.clone() }),
+            tax_point: rule.map(|r| if self.reverse_charge { "return".to_owned() } else { r.tax_point.clone() }),
             rates: self.applied,
             lines: self.lines,
             exchange_rates,

@@ -19,6 +19,9 @@ pub struct QuoteInput {
     /// State, province or special territory: `PT-30` or `30`.
     #[serde(default)]
     pub region: Option<String>,
+    /// Tells special territories that an address names no region for. Not kept in the answer.
+    #[serde(default)]
+    pub postal_code: Option<String>,
     #[serde(default)]
     pub seller: Seller,
     #[serde(default)]
@@ -169,6 +172,9 @@ impl QuoteInput {
             if value < 0 {
                 return Err(InputError::Negative { field });
             }
+        }
+        if self.fees.iter().any(|fee| fee.minor < 0) {
+            return Err(InputError::Negative { field: "fees" });
         }
         for (line, number) in self.lines.iter().zip(1..) {
             let bad = |what| InputError::BadLine { line: number, what };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::answer::{AppliedRate, LineTax};
+use super::answer::{AppliedRate, LineRate, LineTax};
 use super::engine::{Charges, Error, Run};
 use super::facts::Buyer;
 use crate::money::{Currency, Decimal, Exact, Money, RoundingMode};
@@ -86,11 +86,15 @@ impl Run<'_> {
             }
         }
         let mut line_tax = vec![Money::zero(self.currency); rates.len()];
+        let mut line_rates: Vec<Vec<LineRate>> = vec![Vec::new(); rates.len()];
         let mut total = Money::zero(self.currency);
         for share in shares {
             let amount = rounded(&share, rounding.as_ref(), self.currency)?;
             total = total.checked_add(amount)?;
-            spread(amount, &share, &mut line_tax)?;
+            for (index, part) in spread(amount, &share)? {
+                line_tax[index] = line_tax[index].checked_add(part)?;
+                line_rates[index].push(LineRate { rate: self.applied.len(), amount: part });
+            }
             self.applied.push(AppliedRate {
                 tax: share.tax,
                 jurisdiction: jurisdiction.to_owned(),
@@ -106,7 +110,8 @@ impl Run<'_> {
         }
         for (index, line) in self.input.lines.iter().enumerate() {
             let taxable = Money::from_exact_rounded(nets[index], self.currency, RoundingMode::HalfUp)?;
-            self.lines.push(LineTax { sku: line.sku.clone(), taxable, tax: line_tax[index] });
+            let by_rate = std::mem::take(&mut line_rates[index]);
+            self.lines.push(LineTax { sku: line.sku.clone(), taxable, tax: line_tax[index], by_rate });
         }
         Ok(Some(total))
     }
@@ -156,15 +161,24 @@ impl Run<'_> {
             self.lack("whether the buyer is a consumer or a business".to_owned());
             return Ok(nothing);
         }
-        let Some(country) = seller.country.clone() else {
-            self.lack("the country the seller is established in".to_owned());
-            return Ok(nothing);
+        // The state of dispatch decides, not that of the seller: goods that wait in the buyer's own state are a domestic sale.
+        let state = |country: &str| self.rules.zone_of(country, self.input.date).map(|z| z.taxed_as.clone());
+        let from = self.input.ship_from.clone().unwrap_or_else(|| self.ship_to.to_owned());
+        let domestic = state(&from).is_some() && state(&from) == state(self.ship_to);
+        let country = match (&seller.country, domestic) {
+            (_, true) => from.clone(),
+            (Some(country), false) => country.clone(),
+            (None, false) => {
+                self.lack("the country the seller is established in".to_owned());
+                return Ok(nothing);
+            }
         };
-        let several = seller.several_states.unwrap_or(false);
+        // The yearly threshold is for sellers established in one state and shipping from that state.
+        let elsewhere = state(&country) != state(&from);
+        let several = seller.several_states.unwrap_or(false) || elsewhere;
+        let country = from;
         let opted = seller.opted_destination.unwrap_or(false);
         let (year, previous) = (seller.year_to_date_eur_minor, seller.previous_year_eur_minor);
-        let domestic = self.rules.zone_of(&country, self.input.date).map(|z| z.taxed_as.as_str())
-            == self.rules.zone_of(self.ship_to, self.input.date).map(|z| z.taxed_as.as_str());
         if !domestic && !business && !several && !opted {
             if year.is_none() {
                 self.lack("the seller's cross-border EU sales of the year so far, over all channels".to_owned());
@@ -208,7 +222,10 @@ impl Run<'_> {
             self.step(&cite, why);
         }
         let tax = match place.rate {
-            None => Some(zero),
+            None => {
+                self.reverse_charge = true;
+                Some(zero)
+            }
             Some(applied) => self.tax_in(&applied.jurisdiction)?,
         };
         Ok(Charges { duty: Some(zero), tax })
@@ -245,21 +262,17 @@ fn rounded(share: &Share, rule: Option<&RoundingRule>, currency: Currency) -> Re
     }
 }
 
-/// Gives each line its part of a rounded tax.
-fn spread(amount: Money, share: &Share, line_tax: &mut [Money]) -> Result<(), Error> {
+/// Each line's part of a rounded tax, by index.
+fn spread(amount: Money, share: &Share) -> Result<Vec<(usize, Money)>, Error> {
     if let [(index, _)] = share.per_line[..] {
-        line_tax[index] = line_tax[index].checked_add(amount)?;
-        return Ok(());
+        return Ok(vec![(index, amount)]);
     }
     let mut weights = Vec::with_capacity(share.per_line.len());
     for (_, exact) in &share.per_line {
         weights.push(exact.to_decimal(8, RoundingMode::HalfUp)?);
     }
     if weights.iter().all(Decimal::is_zero) {
-        return Ok(());
+        return Ok(share.per_line.iter().map(|(index, _)| (*index, Money::zero(amount.currency()))).collect());
     }
-    for ((index, _), part) in share.per_line.iter().zip(amount.allocate_by(&weights)?) {
-        line_tax[*index] = line_tax[*index].checked_add(part)?;
-    }
-    Ok(())
+    Ok(share.per_line.iter().map(|(index, _)| *index).zip(amount.allocate_by(&weights)?).collect())
 }

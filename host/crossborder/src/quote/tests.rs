@@ -374,3 +374,162 @@ proptest! {
         prop_assert!(charge(&set(limit + more)) <= charge(&set(limit)));
     }
 }
+
+fn eu_sale(from: &str, to: &str, seller: Value) -> Value {
+    json!({
+        "date": "2026-03-10", "ship_from": from, "ship_to": to, "buyer": "consumer", "channel": "own_store", "currency": "EUR",
+        "seller": seller, "lines": [{"unit_minor": 10_000, "qty": 1}]
+    })
+}
+
+#[test]
+fn goods_that_leave_from_another_state_than_the_sellers_never_use_the_threshold() {
+    let seller = json!({"country": "DE", "year_to_date_eur_minor": 0});
+    let of = |from: &str, to: &str| {
+        let quote = ask(eu_sale(from, to, seller.clone()));
+        (quote.rates[0].jurisdiction.clone(), quote.trace.iter().any(|s| s.why.contains("domestic")))
+    };
+    assert_eq!(of("DE", "FR"), ("DE".to_owned(), false), "below the threshold the seller's own rate holds");
+    assert_eq!(of("PL", "FR"), ("FR".to_owned(), false), "goods in a second state end the threshold");
+    assert_eq!(of("PL", "PL"), ("PL".to_owned(), true), "goods that wait in the buyer's state are a domestic sale there");
+    let unknown_seller = ask(eu_sale("PL", "PL", json!({})));
+    assert_eq!(unknown_seller.rates[0].jurisdiction, "PL");
+}
+
+#[test]
+fn a_business_in_another_state_accounts_for_the_tax_itself() {
+    let quote = ask(with(eu_sale("DE", "FR", json!({"country": "DE"})), "buyer", json!("business")));
+    assert_eq!((quote.collector.as_deref(), quote.tax_point.as_deref()), (Some("buyer_reverse_charge"), Some("return")));
+    assert_eq!(minor(quote.amounts.tax), 0);
+    let home = ask(with(eu_sale("DE", "DE", json!({"country": "DE"})), "buyer", json!("business")));
+    assert_eq!((home.collector.as_deref(), minor(home.amounts.tax)), (Some("seller"), 1900));
+}
+
+#[test]
+fn an_address_finds_its_territory_by_country_region_or_postal_code() {
+    let seller = json!({"country": "DE", "year_to_date_eur_minor": 0});
+    for (to, region, postal, scheme) in [
+        ("ES", Some("ES-TF"), None, "eu.outside_vat_area"),
+        ("ES", None, Some("35 001"), "eu.outside_vat_area"),
+        ("ES", None, Some("28001"), "eu.intra_eu"),
+        ("RE", None, None, "eu.outside_vat_area"),
+        ("FR", None, Some("97400"), "eu.outside_vat_area"),
+        ("AX", None, None, "eu.outside_vat_area"),
+        ("GB", None, Some("bt1 1aa"), "eu.intra_eu"),
+        ("GB", None, Some("B1 1AA"), "gb.le135"),
+        ("UK", None, None, "gb.le135"),
+        ("DE", None, Some("27498"), "eu.outside_vat_area"),
+        ("EL", None, None, "eu.intra_eu"),
+    ] {
+        let mut input = eu_sale("DE", to, seller.clone());
+        input["region"] = json!(region);
+        input["postal_code"] = json!(postal);
+        assert_eq!(ask(input).scheme.as_deref(), Some(scheme), "{to} {region:?} {postal:?}");
+    }
+    let madeira = ask(with(eu_sale("DE", "PT", json!({"country": "PT"})), "postal_code", json!("9000-001")));
+    assert!(madeira.assumptions.iter().any(|a| a.contains("Madeira")), "{:?}", madeira.assumptions);
+}
+
+#[test]
+fn a_threshold_includes_its_limit_only_where_the_law_says_so() {
+    let at = |to: &str, ccy: &str, unit: i64| {
+        let input = json!({
+            "date": "2026-03-10", "ship_from": "CN", "ship_to": to, "buyer": "consumer", "channel": "marketplace", "currency": ccy,
+            "lines": [{"unit_minor": unit, "qty": 1, "duty_rate": "0"}]
+        });
+        ask(input).scheme.unwrap()
+    };
+    for (to, ccy, limit, inside, outside) in [
+        ("DE", "EUR", 15_000, "eu.ioss", "eu.border"),
+        ("GB", "GBP", 13_500, "gb.le135", "gb.border"),
+        ("NO", "NOK", 299_999, "no.voec", "no.border"),
+        ("AU", "AUD", 100_000, "au.lvig", "au.border"),
+        ("NZ", "NZD", 100_000, "nz.lvg", "nz.border"),
+        ("SG", "SGD", 40_000, "sg.ovr", "sg.border"),
+    ] {
+        assert_eq!((at(to, ccy, limit).as_str(), at(to, ccy, limit + 1).as_str()), (inside, outside), "{to}");
+    }
+}
+
+#[test]
+fn the_day_a_rule_begins_is_in_and_the_day_it_ends_is_out() {
+    let duty = |date: &str| {
+        let mut input = with(ioss(4000), "date", json!(date));
+        input["lines"][0]["hs"] = json!("610910");
+        input["lines"][0]["duty_rate"] = json!("0.1");
+        minor(ask(input).amounts.duty)
+    };
+    assert_eq!((duty("2026-06-30"), duty("2026-07-01"), duty("2028-06-30"), duty("2028-07-01")), (0, 300, 300, 400));
+    let scheme = |date: &str| ask(with(ioss(4000), "date", json!(date))).scheme.unwrap();
+    assert_eq!((scheme("2021-06-30").as_str(), scheme("2021-07-01").as_str()), ("eu.border", "eu.ioss"));
+}
+
+#[test]
+fn currencies_without_decimals_and_with_three_round_in_their_own_unit() {
+    let sold = |ccy: &str, unit: i64| {
+        let input = json!({
+            "date": "2026-03-10", "ship_from": "DE", "ship_to": "DE", "buyer": "consumer", "channel": "own_store", "currency": ccy,
+            "seller": {"country": "DE"}, "lines": [{"unit_minor": unit, "qty": 1}]
+        });
+        ask(input).amounts
+    };
+    let yen = sold("JPY", 999);
+    assert_eq!((minor(yen.tax), minor(yen.landed_total)), (190, 1189));
+    // No table holds a dinar rate, so the sale cannot be measured in euros; nothing is guessed.
+    assert_eq!(sold("KWD", 1_000).tax, None);
+}
+
+#[test]
+fn a_currency_that_has_ended_is_refused_by_name_and_serves_the_days_before() {
+    let input = |date: &str| -> QuoteInput {
+        let value = with(with(ioss(4000), "currency", json!("BGN")), "date", json!(date));
+        serde_json::from_value(value).unwrap()
+    };
+    let refused = RULES.with(|rules| RATES.with(|rates| quote(rules, rates, &input("2026-03-10")).unwrap_err().to_string()));
+    assert!(refused.contains("BGN") && refused.contains("EUR"), "{refused}");
+    assert!(RULES.with(|rules| RATES.with(|rates| quote(rules, rates, &input("2025-03-10")).is_ok())));
+}
+
+#[test]
+fn a_sale_after_the_rules_were_last_checked_says_so() {
+    let far = ask(with(ioss(4000), "date", json!("2027-03-01")));
+    assert!(far.assumptions.iter().any(|a| a.contains("last compared")), "{:?}", far.assumptions);
+    assert!(ask(ioss(4000)).assumptions.iter().all(|a| !a.contains("last compared")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn giving_everything_back_in_any_steps_leaves_no_tax_at_any_rate(
+        input in sales(), steps in proptest::collection::vec((0_usize..4, 1_i64..3_000_000), 0..8),
+    ) {
+        use crate::frozen::{LineCredit, credit, creditable};
+        let quote = ask(input);
+        let lines = creditable(&quote).unwrap();
+        let whole: i64 = lines.iter().map(|l| l.taxable.minor() + l.tax.minor()).sum();
+        let money = |minor: i64| Money::new(minor, quote.currency);
+        let mut before: Vec<LineCredit> = Vec::new();
+        for (line, amount) in steps.into_iter().chain([(0, whole)]) {
+            let left = whole - before.iter().map(|c| c.taxable.minor() + c.tax.minor()).sum::<i64>();
+            if left <= 0 {
+                break;
+            }
+            let (given, over) = credit(&lines, money(amount.min(left)), &[(line, money(amount / 2))], &before).unwrap();
+            prop_assert!(over.is_zero());
+            prop_assert!(given.iter().all(|c| c.taxable.minor() > 0 && c.tax.minor() >= 0));
+            before.extend(given);
+        }
+        let back = |pick: fn(&LineCredit) -> i64| before.iter().map(pick).sum::<i64>();
+        prop_assert_eq!(back(|c| c.taxable.minor()), lines.iter().map(|l| l.taxable.minor()).sum::<i64>());
+        prop_assert_eq!(back(|c| c.tax.minor()), lines.iter().map(|l| l.tax.minor()).sum::<i64>());
+        for (rate, applied) in quote.rates.iter().enumerate() {
+            let parts = before.iter().flat_map(|c| &c.by_rate).filter(|p| p.rate == rate);
+            prop_assert_eq!(parts.map(|p| p.amount.minor()).sum::<i64>(), applied.amount.minor());
+        }
+        if whole > 0 {
+            let (given, over) = credit(&lines, money(1), &[], &before).unwrap();
+            prop_assert!(given.is_empty() && over.minor() == 1);
+        }
+    }
+}

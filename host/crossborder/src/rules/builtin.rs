@@ -16,6 +16,7 @@ pub(super) const FILES: &[RuleFile<'static>] = files![
     "zones.csv",
     "tax_rates.csv",
     "special_territories.csv",
+    "places.csv",
     "cash_rounding.csv",
     "fixed_euro.csv",
     "de_minimis.csv",

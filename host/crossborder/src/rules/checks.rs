@@ -30,11 +30,12 @@ pub(super) fn check(parts: &Parts) -> Result<(), LoadError> {
     limits_name_programs(parts)
 }
 
-fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
+pub(super) fn citations(parts: &Parts) -> impl Iterator<Item = &Citation> {
     let dated = parts.tax_rates.iter().map(|r| &r.cite);
     dated
         .chain(parts.zones.iter().map(|r| &r.cite))
         .chain(parts.territories.iter().map(|r| &r.cite))
+        .chain(parts.places.iter().map(|r| &r.cite))
         .chain(parts.cash_rounding.iter().map(|r| &r.cite))
         .chain(parts.de_minimis.iter().map(|r| &r.cite))
         .chain(parts.valuation.iter().map(|r| &r.cite))

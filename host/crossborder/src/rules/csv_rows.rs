@@ -157,6 +157,19 @@ pub(super) fn territory(row: &mut Row<'_>) -> Result<Territory, LoadError> {
     })
 }
 
+pub(super) fn place(row: &mut Row<'_>) -> Result<Place, LoadError> {
+    let country = row.text("country")?.to_owned();
+    let (region, postal) = (row.optional("region").to_owned(), row.optional("postal").to_owned());
+    Ok(Place {
+        is_country: row.text("is_country")?.to_owned(),
+        is_region: row.optional("is_region").to_owned(),
+        cite: row.cite([&country, &region, &postal].map(String::as_str).join(" ").trim(), Period::default())?,
+        country,
+        region,
+        postal,
+    })
+}
+
 pub(super) fn cash_rounding(row: &mut Row<'_>) -> Result<CashRounding, LoadError> {
     let country = row.text("country")?.to_owned();
     let since = Period { valid_from: row.date("since")?, valid_to: None };

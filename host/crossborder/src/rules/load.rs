@@ -4,7 +4,9 @@ use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::csv_rows::{cash_rounding, csv_rows, de_minimis, fixed_euro, rounding, tariff, tax_rate, territory, us_state, valuation, zone};
+use super::csv_rows::{
+    cash_rounding, csv_rows, de_minimis, fixed_euro, place, rounding, tariff, tax_rate, territory, us_state, valuation, zone,
+};
 use super::json_rows::{DangerousFile, DocumentFile, IdFormatFile, ProgramFile, RestrictionFile, RuleRow, SourcesFile};
 use super::record::Source;
 use super::tables::*;
@@ -33,6 +35,7 @@ pub(super) struct Parts {
     pub zones: Vec<ZoneMember>,
     pub tax_rates: Vec<TaxRate>,
     pub territories: Vec<Territory>,
+    pub places: Vec<Place>,
     pub cash_rounding: Vec<CashRounding>,
     pub fixed_euro: Vec<FixedEuro>,
     pub de_minimis: Vec<DeMinimis>,
@@ -105,6 +108,7 @@ impl Parts {
             "zones.csv" => self.zones.extend(csv_rows(file, zone)?),
             "tax_rates.csv" => self.tax_rates.extend(csv_rows(file, tax_rate)?),
             "special_territories.csv" => self.territories.extend(csv_rows(file, territory)?),
+            "places.csv" => self.places.extend(csv_rows(file, place)?),
             "cash_rounding.csv" => self.cash_rounding.extend(csv_rows(file, cash_rounding)?),
             "fixed_euro.csv" => self.fixed_euro.extend(csv_rows(file, fixed_euro)?),
             "de_minimis.csv" => self.de_minimis.extend(csv_rows(file, de_minimis)?),

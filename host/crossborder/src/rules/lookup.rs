@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::load::Parts;
 use super::merge::Dated;
 use super::tables::*;
-use super::{Known, RuleSet, Source};
+use super::{Citation, Known, RuleSet, Source, checks};
 use crate::fx::FixedEuro;
 use crate::money::Decimal;
 
@@ -84,6 +84,11 @@ impl RuleSet {
         self.last_checked
     }
 
+    /// Every row's origin, retracted rows too.
+    pub fn citations(&self) -> impl Iterator<Item = &Citation> {
+        checks::citations(&self.all)
+    }
+
     pub fn source(&self, id: &str) -> Option<&Source> {
         self.sources.get(id)
     }
@@ -133,6 +138,18 @@ impl RuleSet {
     /// Special territories of a country, to say what a missing region leaves open.
     pub fn territories_of(&self, country: &str) -> impl Iterator<Item = &Territory> {
         self.territories.values().filter(move |t| t.country == country)
+    }
+
+    /// The place an address is in, where the tables know it under another country or region; `None` = as it is written.
+    /// A region is compared as `ES-TF`, a postal code by its beginning, without blanks.
+    pub fn place(&self, country: &str, region: Option<&str>, postal: Option<&str>) -> Option<&Place> {
+        let region = region.map(|r| if r.starts_with(&format!("{country}-")) { r.to_owned() } else { format!("{country}-{r}") });
+        let postal: Option<String> = postal.map(|p| p.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_uppercase).collect());
+        self.all.places.iter().find(|p| {
+            p.country == country
+                && (p.region.is_empty() || region.as_deref() == Some(p.region.as_str()))
+                && (p.postal.is_empty() || postal.as_deref().is_some_and(|given| given.starts_with(&p.postal)))
+        })
     }
 
     pub fn cash_rounding(&self, country: &str, ccy: &str) -> Option<&CashRounding> {
@@ -222,6 +239,11 @@ impl RuleSet {
     /// Every programme of a series, whatever its period.
     pub fn programs_of(&self, series: &str) -> impl Iterator<Item = &Program> {
         self.programs.get(series).into_iter().flatten()
+    }
+
+    /// Programmes in force on a date that carry a number, by series.
+    pub fn programs_with(&self, number: &str, date: Date) -> impl Iterator<Item = &Program> {
+        self.programs.values().flatten().filter(move |p| p.period.holds_on(date) && p.number(number).is_some())
     }
 
     /// Scheme rules of a jurisdiction in force on a date, highest priority first.

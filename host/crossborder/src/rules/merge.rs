@@ -102,6 +102,7 @@ pub(super) fn over(base: Parts, over: Parts) -> Parts {
         zones: lay(base.zones, over.zones),
         tax_rates: lay(base.tax_rates, over.tax_rates),
         territories: replace(base.territories, over.territories, |t| t.code.clone()),
+        places: replace(base.places, over.places, |p| format!("{} {} {}", p.country, p.region, p.postal)),
         cash_rounding: replace(base.cash_rounding, over.cash_rounding, |c| c.country.clone()),
         fixed_euro: replace(base.fixed_euro, over.fixed_euro, |f| f.code.clone()),
         de_minimis: lay(base.de_minimis, over.de_minimis),

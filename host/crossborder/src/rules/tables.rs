@@ -43,6 +43,20 @@ pub struct Territory {
     pub cite: Arc<Citation>,
 }
 
+/// How an address names a country or region that the other tables know under another code.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// As the address writes it; an empty region or postal code asks nothing.
+    pub country: String,
+    pub region: String,
+    /// How the postal code begins.
+    pub postal: String,
+    pub is_country: String,
+    /// Empty = the region the address names.
+    pub is_region: String,
+    pub cite: Arc<Citation>,
+}
+
 #[derive(Debug, Clone)]
 pub struct CashRounding {
     pub country: String,

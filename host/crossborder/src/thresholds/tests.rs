@@ -14,6 +14,7 @@ fn sale(day: Date, to: &str, minor: i64, ccy: &str) -> Sale {
         consumer: true,
         marketplace_is_taxpayer: false,
         net: Money::new(minor, Currency::from_code(ccy).unwrap()),
+        transactions: u64::from(minor >= 0),
     }
 }
 

@@ -9,12 +9,14 @@ use crate::api::error::Error;
 use crate::api::request::{Body, Reader, Writer};
 use crate::api::routes::Routes;
 use crate::app::App;
+use crate::locations::LocationPatch;
 use crate::{connections, locations};
 
 pub fn add(routes: Routes) -> Routes {
     routes
         .get("/locations", "Our locations in the order in which they are asked", list)
         .post("/locations", "Add a location behind the others", add_one)
+        .patch("/locations/{location}", "Change when it is asked, or the country it lies in; null clears", change)
         .get("/connections/{connection}/locations", "Which of the channel's locations is which of ours", mapped)
         .put("/connections/{connection}/locations", "Say which of ours a channel's location is", map)
         .delete("/connections/{connection}/locations/{external}", "Forget it again", unmap)
@@ -32,6 +34,11 @@ struct New {
 
 async fn add_one(State(app): State<App>, Writer(ctx): Writer, Body(new): Body<New>) -> Answer {
     created(app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(locations::add(tx, &ctx, &new.name).await?) })).await?)
+}
+
+async fn change(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(patch): Body<LocationPatch>) -> Answer {
+    let id = locations::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?.id;
+    told(app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(locations::change(tx, &ctx, &id, patch).await?) })).await?)
 }
 
 async fn mapped(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<String>) -> Answer {

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::access::Scope;
 use crate::api::answer::{Answer, all, created, page, told};
@@ -9,12 +10,13 @@ use crate::api::error::{Code, Error};
 use crate::api::request::{Body, Query, Reader, Viewer, Writer};
 use crate::api::routes::Routes;
 use crate::app::App;
+use crate::ctx::Ctx;
 use crate::fulfilment::{self, Dispatch};
 use crate::id::OrderId;
-use crate::orders;
+use crate::orders::{self, model::LineUnits};
 use crate::page::{Cursor, Page, PageRequest};
-use crate::sync::{fanout, writeback_lane};
-use crate::{connections, lanes};
+use crate::sync::{fanout, shelves, writeback_lane};
+use crate::{connections, lanes, locations};
 
 pub fn add(routes: Routes) -> Routes {
     routes
@@ -22,6 +24,8 @@ pub fn add(routes: Routes) -> Routes {
         .get("/orders/{order}", "An order with lines, shipments and timeline; personal data with the scope admin", show)
         .get("/orders/{order}/events", "Its timeline", events)
         .post("/orders/{order}/ship", "Book a shipment and tell the channel", ship)
+        .post("/orders/{order}/serve", "Serve it again, from several places if need be; `from` is asked first", serve)
+        .post("/orders/{order}/return", "Book goods that came back, to the shelf or not", take_back)
 }
 
 #[derive(Deserialize)]
@@ -59,6 +63,7 @@ async fn show(State(app): State<App>, Viewer { ctx, scope }: Viewer, Path(id): P
     let shipments = fulfilment::of_order(&mut conn, &ctx.tenant, &id).await?;
     let mut answer = serde_json::to_value(order)?;
     answer["shipments"] = serde_json::to_value(shipments)?;
+    answer["shortages"] = serde_json::to_value(orders::remedies(&mut conn, &ctx.tenant, &id).await?)?;
     if scope == Scope::Admin {
         answer["personal"] = serde_json::to_value(orders::personal(&mut conn, &ctx, &app.vault, &id).await?)?;
     }
@@ -83,4 +88,50 @@ async fn ship(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String
         })
     });
     created(shipped.await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Serve {
+    from: Option<String>,
+}
+
+async fn serve(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(wanted): Body<Serve>) -> Answer {
+    let id = OrderId::parse(&id)?;
+    let first = match &wanted.from {
+        Some(name) => Some(locations::resolve(&mut app.store.read().await?, &ctx.tenant, name).await?.id),
+        None => None,
+    };
+    shelves::serve_again(&app.store, &ctx, &id, first.as_ref()).await?;
+    stands(&app, &ctx, &id).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CameBack {
+    lines: Vec<LineUnits>,
+    #[serde(default = "yes")]
+    to_shelf: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn take_back(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(back): Body<CameBack>) -> Answer {
+    let id = OrderId::parse(&id)?;
+    if back.lines.is_empty() {
+        return Err(Error::new(Code::Invalid, "nothing is said to have come back; hint: name lines and units").about("lines"));
+    }
+    let units: Vec<(String, i64)> = back.lines.into_iter().map(|line| (line.line, line.quantity)).collect();
+    shelves::take_back(&app.store, &ctx, &id, &units, back.to_shelf).await?;
+    stands(&app, &ctx, &id).await
+}
+
+/// What an order holds and lacks now.
+async fn stands(app: &App, ctx: &Ctx, id: &OrderId) -> Answer {
+    let mut conn = app.store.read().await?;
+    let order = orders::find(&mut conn, &ctx.tenant, id).await?.ok_or_else(|| orders::Error::Missing(id.clone()))?;
+    let shortages = orders::remedies(&mut conn, &ctx.tenant, id).await?;
+    told(json!({ "id": id, "short": order.short, "lines": order.lines, "shortages": shortages }))
 }

@@ -53,10 +53,17 @@ async fn levels(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<St
     let variant = catalog::resolve(&mut conn, &ctx.tenant, &name).await?;
     let levels = stock::levels(&mut conn, &ctx.tenant, &variant.id).await?;
     let (on_hand, reserved) = levels.iter().fold((0, 0), |(a, b), level| (a + level.on_hand, b + level.reserved));
-    told(json!({
+    let mut answer = json!({
         "variant": variant.id, "sku": variant.facts.sku, "title": variant.full_title(), "on_hand": on_hand, "reserved": reserved,
         "available": on_hand - reserved, "safety": variant.facts.safety, "levels": levels,
-    }))
+    });
+    let sellable = stock::sellable(&mut conn, &ctx.tenant, std::slice::from_ref(&variant.id)).await?.remove(&variant.id);
+    if let Some(kit) = sellable.filter(stock::Sellable::is_kit) {
+        // A kit is worth what its components allow.
+        answer["available"] = json!(kit.total(None, |_| 0).max(0));
+        answer["components"] = json!(kit.counted().collect::<Vec<_>>());
+    }
+    told(answer)
 }
 
 #[derive(Deserialize)]
