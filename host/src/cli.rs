@@ -22,6 +22,7 @@ mod place;
 mod plugin;
 mod price;
 mod print;
+mod rate;
 mod sales;
 mod serve;
 mod shelves;
@@ -82,6 +83,8 @@ enum Command {
     Price(Noun<price::Command>),
     /// What was sold.
     Order(Noun<sales::Order>),
+    /// Exchange rates.
+    Rate(Noun<rate::Command>),
     /// Where goods lie.
     Location(Noun<sales::Location>),
     /// Tax, duty and landed cost: who owes what by which rule.
@@ -173,6 +176,7 @@ pub fn main() -> ExitCode {
         Command::Stock(noun) => finish(with_hub(noun.place, async |hub, json| sales::stock(hub, noun.command, json).await)),
         Command::Price(noun) => finish(with_hub(noun.place, async |hub, json| price::run(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
+        Command::Rate(noun) => finish(with_hub(noun.place, async |hub, json| rate::run(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
         Command::Crossborder(noun) => {
             let json = noun.place.json;

@@ -30,13 +30,14 @@ use crate::store::{Sql, WriteTx};
 
 /// Adds a connection that observes. `schema` is the JSON Schema of the manifest's settings.
 pub async fn add(tx: &mut WriteTx, ctx: &Ctx, new: &NewConnection, schema: &Json) -> Result<Connection, Error> {
-    check_settings(schema, &new.settings)?;
+    let given = settings::completed(schema, &new.settings);
+    check_settings(schema, &given)?;
     let connection = Connection {
         id: ConnectionId::new(&ctx.ids),
         plugin: new.plugin.clone(),
         name: model::clean_name(&new.name)?,
         state: State::Observing,
-        settings: new.settings.clone(),
+        settings: given,
         grants: Vec::new(),
         webhook_path: model::new_webhook_path(ctx.ids.entropy()),
         account: None,
@@ -97,9 +98,10 @@ pub async fn rename(tx: &mut WriteTx, ctx: &Ctx, id: &ConnectionId, name: &str) 
 }
 
 pub async fn set_settings(tx: &mut WriteTx, ctx: &Ctx, id: &ConnectionId, settings: &Json, schema: &Json) -> Result<Connection, Error> {
-    check_settings(schema, settings)?;
+    let given = settings::completed(schema, settings);
+    check_settings(schema, &given)?;
     change(tx, ctx, id, |connection| {
-        connection.settings = settings.clone();
+        connection.settings = given;
         Ok(())
     })
     .await

@@ -43,6 +43,8 @@ pub enum Error {
     #[error(transparent)]
     Connection(#[from] crate::connections::Error),
     #[error(transparent)]
+    Crossborder(#[from] crate::crossborder::Error),
+    #[error(transparent)]
     Order(#[from] crate::orders::Error),
     #[error(transparent)]
     Package(#[from] crate::plugins::package::Error),

@@ -198,8 +198,8 @@ ids! {
     DataKeyId "dky" "a data key",
     ReturnId "rma" "a return",
     CallId "cal" "a plugin call",
-    PriceLineId "prl" "a line of a price list",
     EntityId "ent" "a legal entity",
+    PriceLineId "prl" "a line of a price list",
 }
 
 #[cfg(test)]

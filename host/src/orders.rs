@@ -24,24 +24,62 @@ pub use model::{ChannelOrder, LineKind, OrderView, Payment, Personal, Status};
 pub use remedies::{Remedy, Shortage, remedies};
 pub use store::{Filter, Summary};
 
+use crate::catalog;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, OrderId, VariantId};
 use crate::secrets::Vault;
 use crate::stock;
 use crate::store::{Sql, WriteTx};
 
-/// Lets no other unit of work store one of these orders before this one has ended, whether they are known yet or not. Comes
-/// before [`ingest`]: a webhook and a poll may bring the same new order at the same time.
-pub async fn claim(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_ids: &BTreeSet<&str>) -> Result<(), Error> {
+/// Lets no other unit of work store one of these orders before this one has ended, whether they are known yet or not: a
+/// webhook and a poll may bring the same new order at the same time. Comes before [`ingest`].
+///
+/// Everything is taken in the one order in which everybody takes it: names, the shelves of all that the orders sold, hold or
+/// lack (`sold` and what is known of them), the orders themselves. Whoever frees goods holds their shelves already and takes
+/// the orders that wait for them after that ([`fill_short`]); so two units of work wait for each other and never deadlock.
+pub async fn claim(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    external_ids: &BTreeSet<&str>,
+    sold: BTreeSet<VariantId>,
+) -> Result<(), Error> {
     for external_id in external_ids {
         tx.claim_name(&format!("order/{}/{connection}/{external_id}", ctx.tenant.as_str())).await?;
     }
-    Ok(())
+    if tx.dialect().for_update().is_empty() {
+        return Ok(());
+    }
+    let known = store::known(tx, &ctx.tenant, connection, external_ids).await?;
+    let mut goods = catalog::counted(tx, &ctx.tenant, sold).await?;
+    goods.extend(goods_of(tx, ctx, &known).await?);
+    stock::lock(tx, ctx, &goods).await?;
+    store::hold(tx, ctx, &known).await
+}
+
+/// What these orders sold, hold or lack, by counted variant.
+async fn goods_of(tx: &mut WriteTx, ctx: &Ctx, orders: &[OrderId]) -> Result<BTreeSet<VariantId>, Error> {
+    if orders.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut goods = store::parts_of(tx, &ctx.tenant, orders).await?;
+    goods.extend(stock::of_orders(tx, &ctx.tenant, orders).await?);
+    Ok(goods)
+}
+
+/// Locks an order behind its shelves; see [`claim`].
+async fn approach(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, more: BTreeSet<VariantId>) -> Result<store::StoredOrder, Error> {
+    if !tx.dialect().for_update().is_empty() {
+        let mut goods = goods_of(tx, ctx, std::slice::from_ref(order)).await?;
+        goods.extend(catalog::counted(tx, &ctx.tenant, more).await?);
+        stock::lock(tx, ctx, &goods).await?;
+    }
+    store::lock(tx, ctx, order).await?.ok_or_else(|| Error::Missing(order.clone()))
 }
 
 /// Completes parked lines for which a variant is known now. Returns what moved.
 pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Resolution) -> Result<stock::Change, Error> {
-    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    let mut stored = approach(tx, ctx, order, found.values().cloned().collect()).await?;
     let mut mapped = Vec::new();
     for line in stored.lines.iter_mut().filter(|line| line.variant.is_none()) {
         if let Some(variant) = found.get(&line.external_id) {
@@ -60,59 +98,38 @@ pub async fn map_lines(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, found: &Res
 
 /// Settles an order's reservations anew, after a shipment or after stock arrived.
 pub async fn resettle(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId) -> Result<stock::Change, Error> {
-    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    let mut stored = approach(tx, ctx, order, BTreeSet::new()).await?;
     stored.revision += 1;
     ingest::resettle(tx, ctx, &mut stored, None).await
 }
 
 /// Lets go of what the order holds and serves it from several places if need be, whatever its connection's rule says.
 pub async fn serve_again(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, again: &stock::Again) -> Result<stock::Change, Error> {
-    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    let mut stored = approach(tx, ctx, order, BTreeSet::new()).await?;
     stored.revision += 1;
     let detail = serde_json::json!({ "first": again.first });
     store::record(tx, ctx, order, "served-again", detail).await?;
     ingest::resettle(tx, ctx, &mut stored, Some(again)).await
 }
 
-/// Locks the orders that wait for one of these, so that whoever is about to change their stock takes orders before shelves, as
-/// everybody does.
-pub async fn hold_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<(), Error> {
-    let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
-    store::hold(tx, ctx, &waiting).await
-}
-
-/// The same for orders that are about to be stored, together with themselves.
-pub async fn hold_together(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    connection: &ConnectionId,
-    external_ids: &BTreeSet<&str>,
-    variants: &BTreeSet<VariantId>,
-) -> Result<(), Error> {
-    let variants: Vec<VariantId> = variants.iter().cloned().collect();
-    let mut waiting = stock::short_orders(tx, &ctx.tenant, &variants).await?;
-    if waiting.is_empty() {
-        return Ok(());
-    }
-    for external_id in external_ids {
-        waiting.extend(store::find_external(tx, &ctx.tenant, connection, external_id).await?);
-    }
-    store::hold(tx, ctx, &waiting).await
-}
-
-/// Gives what can be promised of these variants to the orders that wait for it, the one placed first before the others.
+/// Gives what can be promised of these variants to the orders that wait for it, the one placed first before the others. Their
+/// shelves must be locked; no others are touched.
 pub async fn fill_short(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) -> Result<stock::Change, Error> {
-    if variants.is_empty() {
+    let only: BTreeSet<VariantId> = variants.iter().cloned().collect();
+    let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
+    if waiting.is_empty() {
         return Ok(stock::Change::default());
     }
-    let waiting = stock::short_orders(tx, &ctx.tenant, variants).await?;
+    store::hold(tx, ctx, &waiting).await?;
     let mut changed = BTreeSet::new();
     for order in store::by_placing(tx, &ctx.tenant, &waiting).await? {
         let levels = stock::levels_of(tx, &ctx.tenant, variants).await?;
         if levels.values().flatten().all(|level| level.reservable() == 0) {
             break;
         }
-        changed.extend(resettle(tx, ctx, &order).await?.variants);
+        let Some(mut stored) = store::lock(tx, ctx, &order).await? else { continue };
+        stored.revision += 1;
+        changed.extend(ingest::fill(tx, ctx, &mut stored, &only).await?.variants);
     }
     Ok(stock::Change { variants: changed.into_iter().collect(), freed: Vec::new() })
 }
@@ -128,10 +145,15 @@ pub async fn let_unpaid_go(
 ) -> Result<(usize, stock::Change), Error> {
     let overdue: Vec<OrderId> =
         store::unpaid(tx, &ctx.tenant, connection, until, limit).await?.into_iter().map(|(_, order)| order).collect();
-    store::hold(tx, ctx, &overdue).await?;
+    if !tx.dialect().for_update().is_empty() {
+        let goods = goods_of(tx, ctx, &overdue).await?;
+        stock::lock(tx, ctx, &goods).await?;
+        store::hold(tx, ctx, &overdue).await?;
+    }
     let (mut count, mut change) = (0, stock::Change::default());
     // Looked at again once they are locked: a payment may have come meanwhile.
-    for (_, order) in store::unpaid(tx, &ctx.tenant, connection, until, limit).await? {
+    let still = store::unpaid(tx, &ctx.tenant, connection, until, limit).await?;
+    for order in still.into_iter().map(|(_, order)| order).filter(|order| overdue.contains(order)) {
         let Some(mut stored) = store::lock(tx, ctx, &order).await? else { continue };
         stored.revision += 1;
         stored.holds = ingest::UNPAID.into();
@@ -158,7 +180,7 @@ pub async fn note_returned_here(
     units: &[(String, i64)],
     to_shelf: bool,
 ) -> Result<stock::Change, Error> {
-    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    let mut stored = approach(tx, ctx, order, BTreeSet::new()).await?;
     for (line, units) in units {
         let Some(found) = stored.lines.iter_mut().find(|l| l.external_id == *line) else {
             return Err(Error::NoSuchLine { order: order.clone(), line: line.clone() });
@@ -180,7 +202,7 @@ pub async fn note_returned_here(
 
 /// Units of a line that the hub itself has shipped changed; see `fulfilment`.
 pub async fn note_shipped_here(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, shipped: &[(String, i64)]) -> Result<stock::Change, Error> {
-    let Some(mut stored) = store::lock(tx, ctx, order).await? else { return Err(Error::Missing(order.clone())) };
+    let mut stored = approach(tx, ctx, order, BTreeSet::new()).await?;
     for (line, units) in shipped {
         let Some(found) = stored.lines.iter_mut().find(|l| l.external_id == *line) else {
             return Err(Error::NoSuchLine { order: order.clone(), line: line.clone() });

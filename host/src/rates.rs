@@ -21,7 +21,7 @@ use jiff::civil::Date;
 
 pub use error::Error;
 pub use file::{File, OWN_TITLE, read as read_file};
-pub use model::{Book, OWN, Observation, Purpose, Rate, Recorded, Row, Series, SeriesKey, Use, check_code, parse_kind};
+pub use model::{Book, OWN, Observation, Purpose, Rate, Recorded, Row, Series, SeriesKey, Use, built_in, check_code, parse_kind};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::money::Currency;
@@ -71,6 +71,11 @@ pub async fn record(tx: &mut WriteTx, ctx: &Ctx, series: &SeriesKey, title: &str
     Ok(recorded)
 }
 
+/// Says that what was recorded of a source reaches up to its present. From then on its series may answer.
+pub async fn ready(tx: &mut WriteTx, ctx: &Ctx, source: &str) -> Result<(), Error> {
+    store::mark_ready(tx, ctx, source).await
+}
+
 /// The rates that answer for a purpose, and how old one may be. Cheap: see the head of this room.
 pub async fn table(conn: &mut impl Sql, tenant: &Tenant, purpose: Purpose) -> Result<Book, Error> {
     let wanted = use_of(conn, tenant, purpose).await?;
@@ -86,7 +91,7 @@ pub async fn table(conn: &mut impl Sql, tenant: &Tenant, purpose: Purpose) -> Re
             built_in: false,
             max_age_days: wanted.max_age_days,
         }),
-        None => model::built_in(wanted.max_age_days),
+        None => model::built_in_book(wanted.max_age_days),
     }
 }
 
@@ -129,7 +134,9 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, key: &SeriesKey, quote: 
 /// Says which series answers for a purpose (`None`: the first of middle rates) and how old a rate may be (`None`: any age).
 pub async fn set_use(tx: &mut WriteTx, ctx: &Ctx, wanted: &Use) -> Result<(), Error> {
     if let Some(key) = &wanted.series {
-        get_series(tx, &ctx.tenant, key).await?;
+        if get_series(tx, &ctx.tenant, key).await?.ready_at.is_none() {
+            return Err(Error::NotReady { series: key.to_string() });
+        }
     }
     store::put_use(tx, ctx, wanted).await
 }

@@ -289,6 +289,11 @@ pub async fn short_orders(conn: &mut impl Sql, tenant: &Tenant, variants: &[Vari
     Ok(store::rules::short_orders(conn, tenant, variants).await?)
 }
 
+/// What these orders hold, held or lack.
+pub async fn of_orders(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]) -> Result<Vec<VariantId>, Error> {
+    Ok(store::rules::of_orders(conn, tenant, orders).await?)
+}
+
 /// Per location, for many variants.
 pub async fn levels_of(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<BTreeMap<VariantId, Vec<Level>>, Error> {
     store::levels_of(conn, tenant, variants).await

@@ -1,12 +1,12 @@
 //! Where connectors and the business meet. Everything here is a lane's handler or called by an edge.
 //!
 //! Inwards: [`inbound`] translates recorded deliveries, [`poll`] reads what changed; both end in [`intake`], which resolves
-//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work. Outwards: [`push`] tells channels
-//! quantities and prices as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is stored as an effect
-//! before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat. [`golive`] is the gate: a
-//! connection only observes until the merchant has accepted what the first push would do; [`plan`] is what people look at
-//! before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of theirs in [`expiry`].
-//! [`tax`] works out and freezes what every order owes to whom.
+//! lines, ingests, settles stock and makes the outbound lanes due in one unit of work; [`rates`] reads exchange rates. Outwards:
+//! [`push`] tells channels quantities and prices, as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is
+//! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
+//! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do; [`plan`]
+//! is what people look at before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
+//! theirs in [`expiry`]. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
 pub mod expiry;
@@ -19,6 +19,7 @@ pub mod listings;
 pub mod plan;
 pub mod poll;
 pub mod push;
+pub mod rates;
 pub mod setup;
 pub mod shelves;
 mod store;
@@ -79,6 +80,7 @@ impl Sync {
             .with(LaneKind::Fulfilment, writeback::WriteBack(self.clone()))
             .with(LaneKind::Expiry, expiry::Expiry(self.clone()))
             .with(LaneKind::Tax, tax::Tax(self.clone()))
+            .with(LaneKind::Rates, rates::Rates(self.clone()))
     }
 }
 
@@ -93,6 +95,10 @@ pub fn listings_lane(connection: &ConnectionId) -> LaneKey {
 
 pub fn subscriptions_lane(connection: &ConnectionId) -> LaneKey {
     Run::Webhooks.lane(connection)
+}
+
+pub fn rates_lane(connection: &ConnectionId) -> LaneKey {
+    Run::RatesIn.lane(connection)
 }
 
 pub fn push_lane(connection: &ConnectionId) -> LaneKey {

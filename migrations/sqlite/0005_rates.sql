@@ -14,6 +14,7 @@ CREATE TABLE rate_series (
     last_on     TEXT NOT NULL,
     created_at  BIGINT NOT NULL,
     changed_at  BIGINT NOT NULL,
+    ready_at    BIGINT,                     -- since when it reaches up to its present; NULL while its history is being read
     PRIMARY KEY (tenant, source, kind, base),
     CHECK (kind IN ('mid', 'bid', 'ask', 'customs', 'fixed')),
     CHECK (length(base) = 3)

@@ -10,6 +10,7 @@ mod golive;
 mod guards;
 mod journey;
 mod prices;
+mod rates;
 mod shelves;
 mod tax;
 mod trouble;

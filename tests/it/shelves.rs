@@ -180,7 +180,9 @@ async fn a_busy_day(place: Place, seed: u64) {
         hub.clock.advance(dice.units(0, 4_000));
         if dice.roll(4) == 0 {
             hub.run().await;
-            let unsent = entrepot::sync::unsent(&mut hub.read().await, &hub.app.ctx.tenant, None, 100).await.unwrap();
+            let mut unsent = entrepot::sync::unsent(&mut hub.read().await, &hub.app.ctx.tenant, None, 100).await.unwrap();
+            // A shop that sold in the very moment of a push is read and told again a little later.
+            unsent.retain(|unsent| unsent.retry_at <= hub.clock.now_ms());
             assert!(unsent.is_empty(), "seed {seed}: a listing is stuck: {unsent:#?}");
         }
     }

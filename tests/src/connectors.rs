@@ -3,8 +3,9 @@
 //! They are built in a target directory of their own (`TARGET/plugins`), so that cargo never waits for itself. Machine code
 //! is kept beside them under a fixed master key: later hubs and later runs load it instead of compiling.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use entrepot::id::Entropy;
 use entrepot::plugins::Engine;
@@ -49,14 +50,28 @@ pub fn ready() -> &'static Connectors {
     READY.get_or_init(|| std::thread::spawn(build).join().unwrap())
 }
 
-fn build() -> Connectors {
+/// One that only some stories need; built on first use, packed.
+pub fn extra(name: &'static str) -> Vec<u8> {
+    static BUILT: Mutex<BTreeMap<&str, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap();
+    built.entry(name).or_insert_with(|| pack(name).1).clone()
+}
+
+/// Where it was written, and its bytes.
+fn pack(name: &str) -> (PathBuf, Vec<u8>) {
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("plugins");
+    let package = Build { dir: &plugins.join(name), out: None, target_dir: None }.run().unwrap();
+    let bytes = std::fs::read(&package.path).unwrap();
+    (package.path, bytes)
+}
+
+fn build() -> Connectors {
     let mut folder = PathBuf::new();
     let mut packed = Vec::new();
     for name in NAMES {
-        let package = Build { dir: &plugins.join(name), out: None, target_dir: None }.run().unwrap();
-        packed.push((name, std::fs::read(&package.path).unwrap()));
-        folder = package.path.parent().unwrap().to_path_buf();
+        let (path, bytes) = pack(name);
+        packed.push((name, bytes));
+        folder = path.parent().unwrap().to_path_buf();
     }
     let data_folder = folder.join("stories");
     let engine = Engine::new().unwrap();

@@ -198,12 +198,16 @@ impl TestHub {
     }
 
     async fn install(&self, built: &connectors::Connectors) {
-        let registry = &self.app.sync.connectors.registry;
         for (name, wasm) in &built.packed {
-            if registry.get(&self.app.ctx.tenant, name).is_ok() {
-                continue;
-            }
-            let prepared = std::sync::Arc::new(registry.prepare(wasm.clone()).await.unwrap());
+            self.install_one(name, wasm).await;
+        }
+    }
+
+    /// Installs a packed connector with all that it asks for, unless it is there.
+    pub async fn install_one(&self, name: &str, wasm: &[u8]) {
+        let registry = &self.app.sync.connectors.registry;
+        if registry.get(&self.app.ctx.tenant, name).is_err() {
+            let prepared = std::sync::Arc::new(registry.prepare(wasm.to_vec()).await.unwrap());
             let grant = Grant::all(&prepared.inspected.manifest);
             let (ctx, written, given) = (self.app.ctx.clone(), prepared.clone(), grant.clone());
             let installed = self.app.store.write(move |tx| Box::pin(async move { Registry::install(tx, &ctx, &written, &given).await }));

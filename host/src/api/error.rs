@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::store::chain;
 use crate::{
-    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, secrets,
-    store, sync,
+    access, app, catalog, connections, crossborder, fulfilment, inbox, lanes, listings, locations, orders, page, plugins, pricing, rates,
+    secrets, store, sync,
 };
 
 macro_rules! codes {
@@ -219,7 +219,8 @@ impl From<pricing::Error> for Error {
             pricing::Error::Invalid { field, .. } => Self::of(Code::Invalid, &error).about(field),
             pricing::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
             pricing::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
-            pricing::Error::Rates(_) | pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
+            pricing::Error::Rates(error) => error.into(),
+            pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
         }
     }
 }
@@ -319,6 +320,7 @@ impl From<crossborder::Error> for Error {
         match error {
             Tax::Store(error) => error.into(),
             Tax::Cursor(error) => error.into(),
+            Tax::Series(error) => error.into(),
             Tax::Document(_) => Self::internal(&error),
             Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
                 Self::of(Code::NotFound, &error)
@@ -337,6 +339,36 @@ impl From<crossborder::Error> for Error {
             | Tax::Papers(_)
             | Tax::Credit(_)
             | Tax::Money(_) => Self::of(Code::Invalid, &error),
+        }
+    }
+}
+
+impl From<rates::Error> for Error {
+    fn from(error: rates::Error) -> Self {
+        use entrepot_crossborder::fx;
+        match error {
+            rates::Error::Store(error) => error.into(),
+            rates::Error::Cursor(error) => error.into(),
+            rates::Error::Sheet(error) => error.into(),
+            rates::Error::UnknownSeries { .. } => Self::of(Code::NotFound, &error).about("series"),
+            rates::Error::NotReady { .. } => Self::of(Code::Conflict, &error).about("series"),
+            rates::Error::BadSeries { .. } => Self::of(Code::Invalid, &error).about("series"),
+            rates::Error::BadKind { .. } => Self::of(Code::Invalid, &error).about("kind"),
+            rates::Error::BadPurpose { .. } => Self::of(Code::Invalid, &error).about("purpose"),
+            rates::Error::BadCode { .. } | rates::Error::SamePair { .. } => Self::of(Code::Invalid, &error).about("quote"),
+            rates::Error::NotPositive { .. } => Self::of(Code::Invalid, &error).about("value"),
+            rates::Error::BadFile { .. } => Self::of(Code::Invalid, &error),
+            // No rate, or none young enough, is a state of what was recorded, not a slip of the caller.
+            rates::Error::Rates(fx::Error::Stale { .. }) => Self::of(Code::Conflict, &error).about("date"),
+            rates::Error::Rates(fx::Error::NoRate { .. }) => Self::of(Code::NotFound, &error).about("quote"),
+            rates::Error::Rates(
+                fx::Error::NotFixedYet { .. }
+                | fx::Error::NeverFixed { .. }
+                | fx::Error::OverRefund { .. }
+                | fx::Error::BadFile { .. }
+                | fx::Error::Money(_),
+            )
+            | rates::Error::Money(_) => Self::of(Code::Invalid, &error),
         }
     }
 }
@@ -420,6 +452,7 @@ impl From<sync::Error> for Error {
             sync::Error::Inbox(error) => error.into(),
             sync::Error::Crossborder(error) => error.into(),
             sync::Error::Money(error) => error.into(),
+            sync::Error::Rates(error) => error.into(),
             sync::Error::Secrets(error) => error.into(),
             sync::Error::Schedule(error) => error.into(),
             sync::Error::Plugin(error) => error.into(),

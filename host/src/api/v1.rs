@@ -11,6 +11,7 @@ mod orders;
 mod plugins;
 mod prices;
 mod products;
+mod rates;
 mod shelves;
 mod stock;
 mod sync;
@@ -35,11 +36,12 @@ pub fn router(app: &App) -> Router {
         products::add,
         listings::add,
         stock::add,
-        prices::add,
         shelves::add,
+        prices::add,
         locations::add,
         orders::add,
         crossborder::add,
+        rates::add,
         sync::add,
         deliveries::add,
         keys::add,

@@ -33,13 +33,8 @@ impl Hub {
         if let Some(url) = hub {
             return Ok(Self::Running { url, key });
         }
-        let left = |name: &str| std::fs::read_to_string(config.data_folder.join(name)).ok().map(|text| text.trim().to_owned());
-        let configured = format!("http://{}", config.server.listen);
-        for url in left(URL_FILE).into_iter().chain([configured]) {
-            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
-            if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
-                return Ok(Self::Running { url, key: key.or_else(|| left(KEY_FILE)) });
-            }
+        if let Some(url) = running(&config).await {
+            return Ok(Self::Running { url, key: key.or_else(|| left(&config, KEY_FILE)) });
         }
         let lock = lock(&config)?;
         let app = App::open(Options::of(&config)?).await?;
@@ -54,12 +49,8 @@ impl Hub {
             Database::File(path) => path.exists(),
             Database::Postgres(_) => true,
         };
-        if hub.is_none() && !lies_there && !wanted {
-            let url = format!("http://{}", config.server.listen);
-            let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
-            if !answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
-                return Ok(None);
-            }
+        if hub.is_none() && !lies_there && !wanted && running(&config).await.is_none() {
+            return Ok(None);
         }
         Self::find(place).await.map(Some)
     }
@@ -106,6 +97,23 @@ impl Hub {
             app.store.close().await;
         }
     }
+}
+
+/// What a running hub left in its data folder.
+fn left(config: &Config, name: &str) -> Option<String> {
+    std::fs::read_to_string(config.data_folder.join(name)).ok().map(|text| text.trim().to_owned())
+}
+
+/// The address of a hub that answers: the one it left, or the configured one.
+async fn running(config: &Config) -> Option<String> {
+    let configured = format!("http://{}", config.server.listen);
+    for url in left(config, URL_FILE).into_iter().chain([configured]) {
+        let answers = egress::hub::ask(&url, None, "GET", "/healthz", "text/plain", Vec::new(), KNOCK).await;
+        if answers.is_ok_and(|(status, body)| status == 200 && body == b"ok") {
+            return Some(url);
+        }
+    }
+    None
 }
 
 /// One process per data folder while the database is a file; a server's database has locks of its own.

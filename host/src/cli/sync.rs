@@ -30,10 +30,10 @@ pub enum Command {
     Pause(Target),
     /// Push there again.
     Resume(Target),
-    /// Run now: orders-in, listings-in, webhooks, push, prices or fulfilment.
+    /// Run now: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment.
     Run {
         connection: String,
-        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "push", "prices", "fulfilment"])]
+        #[arg(default_value = "orders-in", value_parser = ["orders-in", "listings-in", "webhooks", "rates-in", "push", "prices", "fulfilment"])]
         what: String,
     },
     /// What the hub is busy with, what was not sent, what was refused.

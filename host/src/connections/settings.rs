@@ -27,6 +27,20 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The settings with the defaults of required fields that were left out.
+pub fn completed(schema: &Json, settings: &Json) -> Json {
+    let mut settings = settings.clone();
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    if let Some(given) = settings.as_object_mut() {
+        for name in required {
+            if let (false, Some(default)) = (given.contains_key(name), schema["properties"][name].get("default")) {
+                given.insert(name.to_owned(), default.clone());
+            }
+        }
+    }
+    settings
+}
+
 /// Fields that the schema does not name are refused, as everywhere in the hub, unless the schema says how to treat them.
 pub fn check_settings(schema: &Json, settings: &Json) -> Result<(), Error> {
     let schema = closed(schema);

@@ -35,6 +35,8 @@ pub enum Error {
     #[error("{0}; hint: load newer rates, or name another currency")]
     Rates(#[from] fx::Error),
     #[error(transparent)]
+    Series(#[from] crate::rates::Error),
+    #[error(transparent)]
     Report(#[from] report::Error),
     #[error(transparent)]
     Threshold(#[from] thresholds::Error),

@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, store};
 use crate::ctx::{Ctx, Tenant};
+use crate::rates::{self, Purpose};
 use crate::store::{Sql, WriteTx};
 
 static BUILTIN: LazyLock<Result<Arc<RuleSet>, LoadError>> = LazyLock::new(|| RuleSet::builtin().map(Arc::new));
-static EMBEDDED: LazyLock<Result<Arc<RateTable>, entrepot_crossborder::fx::Error>> = LazyLock::new(|| RateTable::embedded().map(Arc::new));
 /// Hashes of the texts, and the set they make.
 static LOADED: Mutex<Vec<(Vec<String>, Arc<RuleSet>)>> = Mutex::new(Vec::new());
 const KEPT: usize = 8;
@@ -34,13 +34,13 @@ pub fn builtin() -> Result<Arc<RuleSet>, Error> {
 }
 
 /// Published exchange rates by which orders of this merchant are judged.
-pub async fn rates(_conn: &mut impl Sql, _tenant: &Tenant) -> Result<Arc<RateTable>, Error> {
-    embedded_rates()
+pub async fn rates(conn: &mut impl Sql, tenant: &Tenant) -> Result<Arc<RateTable>, Error> {
+    Ok(rates::table(conn, tenant, Purpose::Tax).await?.table)
 }
 
 /// The rates that come with the program.
 pub fn embedded_rates() -> Result<Arc<RateTable>, Error> {
-    EMBEDDED.clone().map_err(Error::Rates)
+    rates::built_in().map_err(Error::Rates)
 }
 
 /// The rules in force for a merchant.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use entrepot_crossborder::quote::Channel;
 use tokio::sync::oneshot;
 
 use super::shops::{Article, Shop};
@@ -11,15 +12,16 @@ use crate::app::{App, Options};
 use crate::catalog::{self, Facts, Gtin, Sku};
 use crate::clock::Clock;
 use crate::connections::{Connection, NewConnection, Origin};
+use crate::crossborder::{self, ChannelFacts, EntityFacts};
 use crate::ctx::Ctx;
 use crate::egress;
-use crate::id::Entropy;
+use crate::id::{ConnectionId, Entropy};
 use crate::lanes;
 use crate::plugins::grant::Grant;
 use crate::plugins::package::Build;
 use crate::plugins::registry::Registry;
 use crate::secrets::{MasterKey, Secret};
-use crate::store::{Location, Store};
+use crate::store::{Location, Store, WriteTx};
 use crate::sync::{self, golive, setup};
 
 /// How many products the shops share, and how many of each there are at first.
@@ -104,10 +106,12 @@ impl Stage {
         let connection = setup::add(sync, ctx, setup::Setup { new, secrets, grants }).await?;
         setup::check(sync, ctx, &connection).await?;
         let (ctx, id) = (ctx.clone(), connection.id.clone());
-        let set = self
-            .app
-            .store
-            .write(move |tx| Box::pin(async move { Ok::<_, Error>(crate::connections::set_buffer(tx, &ctx, &id, BUFFER).await?) }));
+        let set = self.app.store.write(move |tx| {
+            Box::pin(async move {
+                sell_for(tx, &ctx, &id).await?;
+                Ok::<_, Error>(crate::connections::set_buffer(tx, &ctx, &id, BUFFER).await?)
+            })
+        });
         set.await
     }
 
@@ -161,6 +165,20 @@ impl Stage {
         }
         let _ = self.ended.await;
     }
+}
+
+/// Both shops sell for one German company that is registered for the one-stop shop.
+async fn sell_for(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
+    let facts = EntityFacts {
+        country: Some("DE".into()),
+        ships_from: Some("DE".into()),
+        registrations: Some(vec!["eu.oss".into()]),
+        ..EntityFacts::default()
+    };
+    let seller = crossborder::set_entity(tx, ctx, "Demo GmbH", facts).await?;
+    let shop = ChannelFacts { kind: Some(Channel::OwnStore), ..ChannelFacts::default() };
+    crossborder::set_channel(tx, ctx, connection, seller.id.as_str(), shop).await?;
+    Ok(())
 }
 
 async fn busy(store: &Store, ctx: &Ctx) -> Result<bool, Error> {

@@ -52,6 +52,7 @@ kinds! {
     Listings "listings",
     Webhooks "webhooks",
     Fulfilment "fulfilment",
+    Rates "rates",
     Reconcile "reconcile",
     Expiry "expiry",
     Housekeeping "housekeeping",

@@ -50,7 +50,7 @@ impl Default for Limits {
                 LaneKind::Inbound => (64, 32),
                 LaneKind::Push | LaneKind::Fulfilment => (16, 4),
                 LaneKind::Poll => (16, 2),
-                LaneKind::Listings | LaneKind::Webhooks | LaneKind::Reconcile => (8, 1),
+                LaneKind::Listings | LaneKind::Webhooks | LaneKind::Rates | LaneKind::Reconcile => (8, 1),
                 LaneKind::Housekeeping | LaneKind::Expiry => (2, 2),
                 // Running totals have one writer.
                 LaneKind::Tax => (4, 1),

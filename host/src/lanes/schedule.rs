@@ -31,17 +31,19 @@ pub enum Run {
     OrdersIn,
     ListingsIn,
     Webhooks,
+    RatesIn,
     Reconcile,
 }
 
 impl Run {
-    pub const ALL: &'static [Self] = &[Self::OrdersIn, Self::ListingsIn, Self::Webhooks, Self::Reconcile];
+    pub const ALL: &'static [Self] = &[Self::OrdersIn, Self::ListingsIn, Self::Webhooks, Self::RatesIn, Self::Reconcile];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OrdersIn => "orders-in",
             Self::ListingsIn => "listings-in",
             Self::Webhooks => "webhooks",
+            Self::RatesIn => "rates-in",
             Self::Reconcile => "reconcile",
         }
     }
@@ -56,6 +58,7 @@ impl Run {
             Self::OrdersIn => LaneKind::Poll,
             Self::ListingsIn => LaneKind::Listings,
             Self::Webhooks => LaneKind::Webhooks,
+            Self::RatesIn => LaneKind::Rates,
             Self::Reconcile => LaneKind::Reconcile,
         };
         LaneKey::new(kind, connection, self.as_str())

@@ -180,20 +180,43 @@ fn country(text: &str) -> Option<String> {
 
 /// Books the difference between what the order holds and what its lines now ask for, and stores what is short or unmapped.
 pub async fn resettle(tx: &mut WriteTx, ctx: &Ctx, order: &mut StoredOrder, again: Option<&Again>) -> Result<stock::Change, Error> {
+    settle(tx, ctx, order, again, None).await
+}
+
+/// The same for some variants only, whose shelves are locked; what the order holds of others stays as it is.
+pub async fn fill(tx: &mut WriteTx, ctx: &Ctx, order: &mut StoredOrder, only: &BTreeSet<VariantId>) -> Result<stock::Change, Error> {
+    settle(tx, ctx, order, None, Some(only)).await
+}
+
+async fn settle(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    order: &mut StoredOrder,
+    again: Option<&Again>,
+    only: Option<&BTreeSet<VariantId>>,
+) -> Result<stock::Change, Error> {
     let sale = Sale {
         order: &order.id,
         revision: order.revision,
         connection: Some(&order.connection),
         country: order.ship_country.as_deref(),
         again,
+        only,
     };
     let settled = stock::settle(tx, ctx, sale, &targets(order)).await?;
+    let short = match only {
+        None => settled.short,
+        Some(_) => {
+            let lacks = stock::shortage(tx, &ctx.tenant, &order.id).await?;
+            lacks.into_iter().map(|lack| ((lack.line, lack.variant), lack.units)).collect()
+        }
+    };
     let was_short: i64 = store::short(tx, ctx, &order.id).await?;
     let mut by_line = BTreeMap::new();
     for line in &mut order.lines {
         // As many units of the line as the scarcest of its components leaves incomplete.
         let lack = |(variant, per_unit): (VariantId, i64)| {
-            let units = settled.short.get(&(line.external_id.clone(), variant)).copied().unwrap_or(0);
+            let units = short.get(&(line.external_id.clone(), variant)).copied().unwrap_or(0);
             (units + per_unit - 1) / per_unit
         };
         line.short = line.parts().into_iter().map(lack).max().unwrap_or(0);

@@ -365,6 +365,42 @@ pub async fn by_placing(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]
     Ok(placed.into_iter().map(|(_, order)| order).collect())
 }
 
+/// Those of a channel's orders that are stored.
+pub async fn known(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId, external_ids: &BTreeSet<&str>) -> Result<Vec<OrderId>> {
+    let mut found = Vec::new();
+    let names: Vec<&str> = external_ids.iter().copied().collect();
+    for chunk in names.chunks(250) {
+        let fixed = [Value::from(tenant), Value::from(connection)];
+        let values: Vec<Value> = fixed.into_iter().chain(chunk.iter().map(|name| Value::from(*name))).collect();
+        let list: Vec<String> = (3..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!("SELECT id FROM orders WHERE tenant = $1 AND connection = $2 AND external_id IN ({})", list.join(", "));
+        for row in conn.fetch_built(sql, &values).await? {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What the lines of these orders take from the shelf, by counted variant.
+pub async fn parts_of(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]) -> Result<BTreeSet<VariantId>> {
+    let mut found = BTreeSet::new();
+    for chunk in orders.chunks(250) {
+        let values: Vec<Value> = std::iter::once(Value::from(tenant)).chain(chunk.iter().map(Value::from)).collect();
+        let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT DISTINCT variant, recipe FROM order_line WHERE tenant = $1 AND variant IS NOT NULL AND order_id IN ({})",
+            list.join(", ")
+        );
+        for row in conn.fetch_built(sql, &values).await? {
+            match row.get::<Option<String>>(1)? {
+                Some(text) => found.extend(serde_json::from_str::<Recipe>(&text)?.into_keys()),
+                None => drop(found.insert(row.get(0)?)),
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Locks orders in the order of their ids.
 pub async fn hold(tx: &mut WriteTx, ctx: &Ctx, orders: &[OrderId]) -> Result<()> {
     let lock = tx.dialect().for_update();

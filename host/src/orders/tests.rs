@@ -164,7 +164,9 @@ impl Workshop {
                 let skus: Vec<&str> = order.lines.iter().filter_map(|line| line.sku.as_deref()).collect();
                 let known = catalog::find_by_skus(tx, &ctx.tenant, &skus).await?;
                 let variant = |line: &ChannelLine| Some((line.external_id.clone(), known.get(line.sku.as_deref()?)?.id.clone()));
-                let found = order.lines.iter().filter_map(variant).collect();
+                let found: Resolution = order.lines.iter().filter_map(variant).collect();
+                let names = [order.external_id.as_str()].into();
+                claim(tx, &ctx, &connection, &names, found.values().cloned().collect()).await?;
                 let origin = Origin { connection, since_at: 0, authoritative: true };
                 let ingested = ingest(tx, &ctx, &vault, &origin, &order, &found).await?;
                 if let Ingested::Stored { change, .. } = &ingested {
@@ -188,7 +190,6 @@ impl Workshop {
         let received = self.write(move |tx, ctx| {
             Box::pin(async move {
                 let variants = [variant];
-                hold_short(tx, &ctx, &variants).await?;
                 stock::receive(tx, &ctx, &variants[0], &place, units, &reference).await?;
                 fill_short(tx, &ctx, &variants).await
             })

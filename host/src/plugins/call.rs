@@ -251,4 +251,5 @@ calls! {
     pickup_request = Write handover "handover".call_request_pickup(request: wire::handover::PickupRequest => &request) -> wire::Outcome;
     pickup_cancel = Write handover "handover".call_cancel_pickup(id: String => &id) -> wire::Outcome;
     handover_manifest = Read handover "handover".call_manifest(shipments: Vec<String> => &shipments) -> String;
+    rates_pull = Read rates_in "rates-in".call_pull(cursor: Option<String> => cursor.as_deref(), limit: u32 => limit) -> wire::rates_in::RatePage;
 }

@@ -107,6 +107,7 @@ fn sentence(capability: Capability) -> &'static str {
         Capability::Tracking => "Follow parcels",
         Capability::Addresses => "Check addresses",
         Capability::Handover => "Book pickups",
+        Capability::RatesIn => "Read exchange rates",
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Manifest {
 pub enum Kind {
     Channel,
     Carrier,
+    /// A source of facts about money.
+    Finance,
 }
 
 macro_rules! capabilities {
@@ -120,6 +122,7 @@ capabilities! {
     Tracking "tracking" "entrepot:carrier",
     Addresses "addresses" "entrepot:carrier",
     Handover "handover" "entrepot:carrier",
+    RatesIn "rates-in" "entrepot:finance",
 }
 
 impl std::fmt::Display for Capability {

@@ -45,6 +45,22 @@ mod carrier_bindings {
     });
 }
 
+/// Sources of facts about money.
+mod finance_bindings {
+    wasmtime::component::bindgen!({
+        path: ["../wit/v1/types", "../wit/v1/host", "../wit/v1/channel", "../wit/v1/finance"],
+        inline: "
+            package entrepot:hub;
+            world finance-exports {
+                export entrepot:finance/rates-in@1.0.0;
+            }
+        ",
+        world: "entrepot:hub/finance-exports",
+        exports: { default: async },
+        with: { "entrepot:types/base": super::bindings::entrepot::types::base },
+    });
+}
+
 /// The records of the contract as they cross the boundary.
 pub mod wire {
     pub use super::bindings::entrepot::host::{http, state, vault};
@@ -57,6 +73,7 @@ pub mod wire {
         stock_out, webhooks,
     };
     pub use super::carrier_bindings::exports::entrepot::carrier::{addresses, handover, rates, shipments, tracking};
+    pub use super::finance_bindings::exports::entrepot::finance::rates_in;
 }
 
 /// Everything one call carries on the host's side.
@@ -178,4 +195,5 @@ exports! {
     tracking: carrier_bindings carrier = "tracking",
     addresses: carrier_bindings carrier = "addresses",
     handover: carrier_bindings carrier = "handover",
+    rates_in: finance_bindings finance = "rates-in",
 }

@@ -4,6 +4,8 @@ use entrepot_crossborder::fx;
 pub enum Error {
     #[error("there is no series of rates `{series}`; hint: `entrepot rate sources` lists those there are")]
     UnknownSeries { series: String },
+    #[error("the history of `{series}` is still being read; hint: choose it when `entrepot rate sources` says that it is ready")]
+    NotReady { series: String },
     #[error("`{text}` is no kind of rate; hint: use mid, bid, ask, customs or fixed")]
     BadKind { text: String },
     #[error("`{text}` names no series of rates; hint: write SOURCE/KIND/BASE, such as ecb/mid/EUR")]

@@ -150,6 +150,8 @@ pub struct Series {
     pub last_on: Date,
     pub created_at: i64,
     pub changed_at: i64,
+    /// `None` while its history is being read: half of one would answer for today with a rate of years ago.
+    pub ready_at: Option<i64>,
 }
 
 /// One row of a series.
@@ -225,8 +227,12 @@ impl Book {
 static BUILT_IN: LazyLock<Result<Arc<RateTable>, fx::Error>> = LazyLock::new(|| RateTable::embedded().map(Arc::new));
 
 /// The ECB's rates that came with this program. Their age is what keeps anyone from publishing by them for long.
-pub(super) fn built_in(max_age_days: Option<u32>) -> Result<Book, Error> {
-    let table = BUILT_IN.clone()?;
+pub fn built_in() -> Result<Arc<RateTable>, fx::Error> {
+    BUILT_IN.clone()
+}
+
+pub(super) fn built_in_book(max_age_days: Option<u32>) -> Result<Book, Error> {
+    let table = built_in()?;
     let series = SeriesKey { source: "built-in".into(), kind: table.kind(), base: super::currency("EUR")? };
     Ok(Book { table, series, version: format!("built-in {}", env!("CARGO_PKG_VERSION")), built_in: true, max_age_days })
 }

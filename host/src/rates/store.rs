@@ -118,9 +118,18 @@ pub async fn advance(tx: &mut WriteTx, ctx: &Ctx, key: &SeriesKey, added: &[(&Ob
     Ok(())
 }
 
+pub async fn mark_ready(tx: &mut WriteTx, ctx: &Ctx, source: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE rate_series SET ready_at = $3 WHERE tenant = $1 AND source = $2 AND ready_at IS NULL",
+        args![&ctx.tenant, source, ctx.now_ms()],
+    )
+    .await?;
+    Ok(())
+}
+
 macro_rules! series_columns {
     () => {
-        "SELECT source, kind, base, title, version, count, first_on, last_on, created_at, changed_at FROM rate_series WHERE tenant = $1"
+        "SELECT source, kind, base, title, version, count, first_on, last_on, created_at, changed_at, ready_at FROM rate_series WHERE tenant = $1"
     };
 }
 
@@ -136,7 +145,10 @@ pub async fn list_series(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<Ser
 
 /// The one that a hub uses when nobody chose: not what the merchant wrote down, and never another one later.
 pub async fn first_of_middle_rates(conn: &mut impl Sql, tenant: &Tenant) -> Result<Option<Series>> {
-    let sql = concat!(series_columns!(), " AND kind = 'mid' AND source <> $2 AND count > 0 ORDER BY created_at, source, base LIMIT 1");
+    let sql = concat!(
+        series_columns!(),
+        " AND kind = 'mid' AND source <> $2 AND count > 0 AND ready_at IS NOT NULL ORDER BY created_at, source, base LIMIT 1"
+    );
     conn.fetch_optional(sql, args![tenant, model::OWN]).await?.as_ref().map(series).transpose()
 }
 
@@ -217,6 +229,7 @@ fn series(row: &Cells) -> Result<Series> {
         last_on: day(row, 7)?,
         created_at: row.get(8)?,
         changed_at: row.get(9)?,
+        ready_at: row.get(10)?,
     })
 }
 

@@ -18,7 +18,15 @@ fn seen(day: Date, quote: &str, value: &str) -> Observation {
 
 async fn put(db: &TestDb, key: &SeriesKey, observations: Vec<Observation>) -> Result<Recorded, Error> {
     let (ctx, key) = (db.ctx(), key.clone());
-    db.store.write(move |tx| Box::pin(async move { record(tx, &ctx, &key, "ECB reference rates", &observations).await })).await
+    db.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let recorded = record(tx, &ctx, &key, "ECB reference rates", &observations).await?;
+                ready(tx, &ctx, &key.source).await?;
+                Ok(recorded)
+            })
+        })
+        .await
 }
 
 async fn choose(db: &TestDb, wanted: Use) -> Result<(), Error> {
@@ -133,6 +141,18 @@ on_both! {
         let refused = choose(&db, Use { purpose: Purpose::Tax, series: Some(nowhere), max_age_days: None }).await.unwrap_err();
         assert!(refused.to_string().contains("nobody/mid/EUR"), "{refused}");
         assert_eq!(use_of(&mut db.store.read().await.unwrap(), &tenant, Purpose::Tax).await.unwrap().series, None);
+    }
+
+    async fn half_a_history_answers_for_nothing(db: TestDb) {
+        let (ctx, key) = (db.ctx(), ecb());
+        let old = vec![seen(date(1999, 1, 4), "USD", "1.1789")];
+        db.store.write(move |tx| Box::pin(async move { record(tx, &ctx, &key, "x", &old).await })).await.unwrap();
+        let tenant = db.ctx().tenant;
+        assert!(table(&mut db.store.read().await.unwrap(), &tenant, Purpose::Tax).await.unwrap().built_in);
+        let refused = choose(&db, Use { purpose: Purpose::Tax, series: Some(ecb()), max_age_days: None }).await;
+        assert!(matches!(refused, Err(Error::NotReady { .. })), "{refused:?}");
+        put(&db, &ecb(), vec![seen(FRIDAY, "USD", "1.1")]).await.unwrap();
+        assert_eq!(table(&mut db.store.read().await.unwrap(), &tenant, Purpose::Tax).await.unwrap().series, ecb());
     }
 
     async fn what_cannot_be_a_rate_is_refused_and_nothing_of_its_list_is_kept(db: TestDb) {

@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub anew: bool,
     pub levels: BTreeMap<(VariantId, LocationId), Level>,
     pub held: BTreeMap<HeldKey, Held>,
+    /// Places that serve the order with what is not settled here.
+    pub used: BTreeSet<LocationId>,
     pub movements: Vec<Movement>,
     pub touched: BTreeSet<HeldKey>,
 }
@@ -136,7 +138,8 @@ impl Desk {
             .filter(|((variant, _), _)| wanted.contains(variant))
             .map(|(key, level)| (key.clone(), level.reservable()))
             .collect();
-        let used = self.held.iter().filter(|(_, held)| held.quantity > 0 || held.gone() > 0).map(|(key, _)| key.2.clone()).collect();
+        let used = self.held.iter().filter(|(_, held)| held.quantity > 0 || held.gone() > 0).map(|(key, _)| key.2.clone());
+        let used = used.chain(self.used.iter().cloned()).collect();
         let mut short: Short = needs.iter().map(|need| ((need.line.clone(), need.variant.clone()), need.units)).collect();
         for take in allocate(self.serving, &self.places, &used, free, &needs) {
             let need = &needs[take.need];

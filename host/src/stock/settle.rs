@@ -39,6 +39,8 @@ pub struct Sale<'a> {
     pub country: Option<&'a str>,
     /// Let go of everything promised and serve it again.
     pub again: Option<&'a Again>,
+    /// Settle these variants only; the others' shelves are not locked, and what the order holds of them stays.
+    pub only: Option<&'a BTreeSet<VariantId>>,
 }
 
 /// How an order is served again by hand: from several places if need be.
@@ -60,7 +62,12 @@ pub struct Settled {
 /// Books the difference between what the order holds and `targets`. A line without a target gives back everything.
 pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, sale: Sale<'_>, targets: &[Target]) -> Result<Settled, Error> {
     let held = store::held(tx, ctx, sale.order).await?;
+    let meant = |variant: &VariantId| sale.only.is_none_or(|only| only.contains(variant));
+    let targets: Vec<Target> = targets.iter().filter(|target| meant(&target.variant)).cloned().collect();
+    let (held, others): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|held| meant(&held.variant));
+    let asked: Option<Vec<VariantId>> = sale.only.map(|only| only.iter().cloned().collect());
     if targets.is_empty() && held.is_empty() {
+        store::rules::put_shortage(tx, ctx, sale.order, sale.revision > 1, asked.as_deref(), &Short::new()).await?;
         return Ok(Settled::default());
     }
     let variants: BTreeSet<VariantId> = targets.iter().map(|t| t.variant.clone()).chain(held.iter().map(|h| h.variant.clone())).collect();
@@ -84,14 +91,15 @@ pub async fn settle(tx: &mut WriteTx, ctx: &Ctx, sale: Sale<'_>, targets: &[Targ
         anew: sale.again.is_some(),
         levels,
         held: held.into_iter().map(|h| ((h.line.clone(), h.variant.clone(), h.location.clone()), h)).collect(),
+        used: others.iter().filter(|held| held.quantity > 0 || held.gone() > 0).map(|held| held.location.clone()).collect(),
         movements: Vec::new(),
         touched: BTreeSet::new(),
     };
-    let short = desk.settle(targets);
+    let short = desk.settle(&targets);
     store::book(tx, ctx, &desk.movements).await?;
     let touched: Vec<Held> = desk.touched.iter().filter_map(|key| desk.held.get(key).cloned()).collect();
     store::put_held(tx, ctx, sale.order, &touched).await?;
-    store::rules::put_shortage(tx, ctx, sale.order, sale.revision > 1, &short).await?;
+    store::rules::put_shortage(tx, ctx, sale.order, sale.revision > 1, asked.as_deref(), &short).await?;
     Ok(Settled { short, change: Change::of(&desk.movements) })
 }
 

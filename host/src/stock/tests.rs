@@ -50,7 +50,7 @@ impl Shop {
         let (ctx, order) = (self.ctx.clone(), order.clone());
         let settled = self.db.store.write(move |tx| {
             Box::pin(async move {
-                let sale = Sale { order: &order, revision, connection: None, country: None, again: None };
+                let sale = Sale { order: &order, revision, connection: None, country: None, again: None, only: None };
                 settle(tx, &ctx, sale, &targets).await
             })
         });

@@ -23,6 +23,11 @@ pub fn refuse<T>(field: impl Into<String>, problem: impl Into<String>) -> Result
     Err(Refusal { field: field.into(), problem: problem.into() })
 }
 
+/// A text from outside, as it may stand in a message.
+pub fn shortened(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
 /// The longest foreign id we keep.
 const EXTERNAL_ID_BYTES: usize = 255;
 

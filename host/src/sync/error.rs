@@ -28,11 +28,13 @@ pub enum Error {
     #[error(transparent)]
     Location(#[from] crate::locations::Error),
     #[error(transparent)]
-    Pricing(#[from] crate::pricing::Error),
-    #[error(transparent)]
     Crossborder(#[from] crate::crossborder::Error),
     #[error(transparent)]
     Money(#[from] crate::money::Error),
+    #[error(transparent)]
+    Rates(#[from] crate::rates::Error),
+    #[error(transparent)]
+    Pricing(#[from] crate::pricing::Error),
     #[error(transparent)]
     Inbox(#[from] crate::inbox::Error),
     #[error(transparent)]

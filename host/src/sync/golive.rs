@@ -4,6 +4,8 @@
 //! from one shop named as the source; what the first push would change is shown as a plan; and only accepting that very plan,
 //! while it still holds, lets the connection push.
 
+use std::collections::BTreeSet;
+
 use futures::future::BoxFuture;
 
 pub use super::plan::{Plan, Planned, accept, plan};
@@ -44,9 +46,9 @@ pub async fn opening_from(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Re
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    let counting: Vec<VariantId> = chunk.iter().filter_map(|listing| listing.variant.clone()).collect();
-                    orders::hold_short(tx, &ctx, &counting).await?;
                     let default = locations::ensure_default(tx, &ctx).await?;
+                    let counting: BTreeSet<VariantId> = chunk.iter().filter_map(|listing| listing.variant.clone()).collect();
+                    stock::lock(tx, &ctx, &counting).await?;
                     let mut open = orders::open_units(tx, &ctx.tenant, &shop).await?;
                     let mut variants = Vec::new();
                     for listing in &chunk {
@@ -94,7 +96,6 @@ pub async fn stock_set(store: &Store, ctx: &Ctx, change: StockChange) -> Result<
         move |tx: &mut WriteTx| -> BoxFuture<'_, Result<bool, Error>> {
             Box::pin(async move {
                 let variants = [change.variant];
-                orders::hold_short(tx, &ctx, &variants).await?;
                 let location = match change.location {
                     Some(location) => location,
                     None => locations::ensure_default(tx, &ctx).await?,

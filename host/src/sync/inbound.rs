@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::error::ending;
 use super::intake::{self, Arrived};
 use super::listings::Picture;
-use super::{Error, Session, Sync, convert, listings, listings_lane, on_behalf, poll_lane, store};
+use super::{Error, Session, Sync, convert, listings, on_behalf, store};
 use crate::clock::to_rfc3339;
 use crate::connections::{self, Connection, Health};
 use crate::ctx::Ctx;
@@ -213,9 +213,4 @@ async fn commit(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, 
             })
         })
         .await
-}
-
-/// Lanes that a fresh connection starts with.
-pub fn first_lanes(connection: &Connection) -> Vec<lanes::LaneKey> {
-    vec![listings_lane(&connection.id), poll_lane(&connection.id), super::subscriptions_lane(&connection.id)]
 }

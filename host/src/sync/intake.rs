@@ -9,7 +9,6 @@ use crate::ctx::Ctx;
 use crate::id::VariantId;
 use crate::listings;
 use crate::orders::{self, ChannelOrder, Ingested, LineKind, Origin, Resolution};
-use crate::stock;
 use crate::store::{Sql, WriteTx};
 
 /// An order ready to be stored.
@@ -49,19 +48,13 @@ pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, or
 
 /// Stores orders and everything that follows from them, in the caller's unit of work.
 ///
-/// Rows are locked in one direction whatever is in the list: the lane that waits for payments, the orders by name, those that
-/// wait for the same goods, their stock, the outbound lanes, what listings were told. Two pages that share a variant wait for
-/// each other and never deadlock.
+/// Rows are locked in one direction whatever is in the list: the lane that waits for payments, then as [`orders::claim`] says,
+/// the outbound lanes, what listings were told. Two pages that share a variant wait for each other and never deadlock.
 pub async fn take(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, connection: &Connection, arrived: &[Arrived]) -> Result<Vec<Ingested>, Error> {
     let names: BTreeSet<&str> = arrived.iter().map(|arrived| arrived.order.external_id.as_str()).collect();
     expiry::await_payment(tx, ctx, &connection.id, arrived.iter().map(|arrived| &arrived.order)).await?;
-    orders::claim(tx, ctx, &connection.id, &names).await?;
     let sold: BTreeSet<VariantId> = arrived.iter().flat_map(|arrived| arrived.found.values().cloned()).collect();
-    let sold = catalog::counted(tx, &ctx.tenant, sold).await?;
-    orders::hold_together(tx, ctx, &connection.id, &names, &sold).await?;
-    if arrived.len() > 1 {
-        stock::lock(tx, ctx, &sold).await?;
-    }
+    orders::claim(tx, ctx, &connection.id, &names, sold).await?;
     let (mut taken, mut moved, mut freed) = (Vec::with_capacity(arrived.len()), BTreeSet::new(), BTreeSet::new());
     for Arrived { order, found, authoritative } in arrived {
         let origin = Origin { connection: connection.id.clone(), since_at: connection.since_at, authoritative: *authoritative };

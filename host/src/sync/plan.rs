@@ -20,6 +20,7 @@ use crate::id::{ConnectionId, ListingId, PlanId};
 use crate::lanes;
 use crate::listings::{self, Link, Listing};
 use crate::money::Money;
+use crate::plugins::manifest::Capability;
 use crate::pricing;
 use crate::store::{Sql, WriteTx};
 
@@ -132,6 +133,13 @@ pub async fn plan_prices(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Res
 }
 
 async fn make(sync: &Sync, ctx: &Ctx, connection: &Connection, purpose: Purpose) -> Result<Plan, Error> {
+    let takes = if purpose == Purpose::Prices { Capability::PricesOut } else { Capability::StockOut };
+    if !sync.connectors.registry.get(&ctx.tenant, &connection.plugin)?.manifest().has(takes) {
+        return Err(Error::refused(
+            format!("nothing of that is published over `{}`: its connector does not offer `{}`", connection.name, takes.as_str()),
+            "such a connection needs no plan",
+        ));
+    }
     let mut conn = sync.store.read().await?;
     let found = differences(&mut conn, ctx, connection, purpose).await?;
     drop(conn);

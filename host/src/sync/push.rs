@@ -36,7 +36,7 @@ const BATCH: u32 = 100;
 
 /// One change as it is stored in an effect: everything the call needs, so that a repeat is the same call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Change {
+pub struct Change {
     listing: ListingId,
     version: i64,
     external_id: String,

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, inbound, poll, store};
+use super::{Error, Sync, fanout, poll, store};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
-use crate::id::VariantId;
-use crate::lanes::{self, schedule};
+use crate::id::{ConnectionId, VariantId};
+use crate::lanes::{self, LaneKey, schedule};
 use crate::listings;
 use crate::locations;
 use crate::page::PageRequest;
+use crate::plugins::manifest::Manifest;
 use crate::plugins::wire;
 use crate::pricing;
 use crate::secrets::Secret;
@@ -66,11 +67,17 @@ pub async fn add(sync: &Sync, ctx: &Ctx, setup: Setup) -> Result<Connection, Err
                         schedule::set(tx, &ctx, &connection.id, run, &wanted.cron, true).await?;
                     }
                 }
-                lanes::make_due_many(tx, &ctx, &inbound::first_lanes(&connection), ctx.now_ms()).await?;
+                lanes::make_due_many(tx, &ctx, &reading_lanes(&connection.id, &manifest), ctx.now_ms()).await?;
                 Ok(connection)
             })
         })
         .await
+}
+
+/// The lanes on which a connection reads: one for each thing its connector can bring.
+pub fn reading_lanes(connection: &ConnectionId, manifest: &Manifest) -> Vec<LaneKey> {
+    let offered = |run: &&schedule::Run| manifest.capabilities.iter().any(|capability| capability.as_str() == run.as_str());
+    schedule::Run::ALL.iter().filter(offered).map(|run| run.lane(connection)).collect()
 }
 
 fn made_secret(ctx: &Ctx) -> Secret {
@@ -121,9 +128,9 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
                 vault.forget(tx, &ctx, id.as_str()).await?;
                 listings::forget_connection(tx, &ctx, &id).await?;
                 locations::forget_connection(tx, &ctx, &id).await?;
+                stock::drop_rule(tx, &ctx, Some(&id)).await?;
                 pricing::forget_connection(tx, &ctx, &id).await?;
                 store::forget_guards(tx, &ctx, &id).await?;
-                stock::drop_rule(tx, &ctx, Some(&id)).await?;
                 schedule::remove_connection(tx, &ctx, &id).await?;
                 lanes::remove_connection(tx, &ctx, &id).await?;
                 crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;

@@ -54,7 +54,6 @@ pub async fn transfer(
         let (ctx, variants, from, to, reference) = (ctx.clone(), [variant.clone()], from.clone(), to.clone(), reference.to_owned());
         move |tx: &mut WriteTx| -> BoxFuture<'_, Result<bool, Error>> {
             Box::pin(async move {
-                orders::hold_short(tx, &ctx, &variants).await?;
                 let booked = stock::transfer(tx, &ctx, &variants[0], (&from, &to), units, &reference).await?;
                 changed(tx, &ctx, &variants).await?;
                 Ok(booked)
@@ -78,7 +77,6 @@ pub async fn set_mark(store: &Store, ctx: &Ctx, variant: &VariantId, location: &
         let (ctx, variants, location) = (ctx.clone(), [variant.clone()], location.clone());
         move |tx: &mut WriteTx| -> BoxFuture<'_, Result<(), Error>> {
             Box::pin(async move {
-                orders::hold_short(tx, &ctx, &variants).await?;
                 match mark {
                     Mark::Safety(units) => stock::set_safety(tx, &ctx, &variants[0], &location, units).await?,
                     Mark::Backorder(limit) => stock::set_backorder_limit(tx, &ctx, &variants[0], &location, limit).await?,

@@ -138,6 +138,16 @@ pub async fn clear_refusal(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionI
     Ok(())
 }
 
+/// Forgets what was refused of a range of ids, `from` and `to` among them.
+pub async fn clear_refusals(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, kind: &str, from: &str, to: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM refusal WHERE tenant = $1 AND connection = $2 AND kind = $3 AND external_id >= $4 AND external_id <= $5",
+        args![&ctx.tenant, connection, kind, from, to],
+    )
+    .await?;
+    Ok(())
+}
+
 pub async fn refusals(conn: &mut impl Sql, tenant: &Tenant, limit: u32) -> Result<Vec<Refused>> {
     let rows = conn
         .fetch_all(

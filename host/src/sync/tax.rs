@@ -4,25 +4,24 @@
 //! the total before the other), and because an order must come in, and its stock be reserved, whatever the tax tables say of
 //! it. The lane looks at what `crossborder::note` wrote in the order's own unit of work, oldest sales first.
 
+mod basket;
+
 use std::collections::BTreeMap;
 
-use entrepot_crossborder::ids;
-use entrepot_crossborder::quote::{Buyer, Line, National, QuoteInput, Seller};
 use entrepot_crossborder::rules::RuleSet;
 use futures::future::BoxFuture;
 use jiff::tz::TimeZone;
-use sha2::{Digest, Sha256};
+
+use basket::Basket;
 
 use super::error::ending;
 use super::{Error, Sync};
 use crate::catalog::{self, Variant};
-use crate::crossborder::{self, Charged, ChargedLine, ChargedTax, GoodsFacts, Moment, NoQuestion, Part, Refunded, Sold, Work};
+use crate::crossborder::{self, GoodsFacts, Moment, Refunded, Sold, Work};
 use crate::ctx::Ctx;
 use crate::id::{OrderId, VariantId};
 use crate::lanes::{self, Claim, Handler, HandlerError, LaneKey, LaneKind, Outcome};
-use crate::money::{Decimal, Exact, Money, RoundingMode};
-use crate::orders::model::{Address, ChannelLine, Collector, ExactAmounts};
-use crate::orders::{self, ChannelOrder, LineKind, OrderView, Payment, Personal, Status};
+use crate::orders::{self, ChannelOrder, OrderView, Payment, Personal, Status};
 use crate::store::WriteTx;
 
 pub struct Tax(pub Sync);
@@ -141,15 +140,8 @@ fn sold(
 ) -> Result<Sold, Error> {
     let moment = |at: i64| Moment { at, on: crossborder::day(at, zone) };
     let placed = moment(whole.placed_at);
-    let mut basket = Basket::new(whole.currency());
-    for line in &whole.lines {
-        let variant = view.lines.iter().find(|l| l.external_id == line.external_id).and_then(|l| l.variant.as_ref());
-        basket.add(line, variant, goods)?;
-    }
-    let listed = whole.lines.iter().any(|line| line.kind == LineKind::Shipping);
-    if let Some(shipping) = whole.shipping_total.as_ref().filter(|_| !listed) {
-        basket.shipping = basket.shipping.checked_add(shipping.shop)?;
-    }
+    let of = |line: &str| view.lines.iter().find(|l| l.external_id == line).and_then(|l| l.variant.clone());
+    let mut basket = Basket::of(whole, of, goods)?;
     let (question, ship_to) = basket.question(whole, personal, placed, rules);
     let fulfilled = view.lines.iter().any(|line| line.fulfilled > 0) || view.status == Status::Completed;
     let paid = matches!(view.payment, Payment::Authorized | Payment::Paid | Payment::PartiallyRefunded | Payment::Refunded);
@@ -172,245 +164,8 @@ fn sold(
         picture: basket.picture(whole, ship_to.as_ref(), question.as_ref().ok().and_then(|q| q.buyer)),
         charged: basket.charged(whole)?,
         refunds: whole.refunds.iter().map(refund).collect(),
-        parts: basket.parts,
+        parts: basket.parts(),
         assumptions: basket.assumptions,
         question,
     })
-}
-
-/// What of the order is taxed as goods.
-struct Basket {
-    lines: Vec<Line>,
-    parts: Vec<Part>,
-    /// Line, variant, pieces and their total, by line: what makes a picture, in whatever order a channel sends it.
-    seen: Vec<(String, Option<VariantId>, i64, i64)>,
-    shipping: Money,
-    /// Paid, but not for goods: tips and vouchers.
-    apart: Money,
-    assumptions: Vec<String>,
-}
-
-impl Basket {
-    fn new(currency: crate::money::Currency) -> Self {
-        let zero = Money::zero(currency);
-        Self { lines: Vec::new(), parts: Vec::new(), seen: Vec::new(), shipping: zero, apart: zero, assumptions: Vec::new() }
-    }
-
-    fn assume(&mut self, what: &str) {
-        if !self.assumptions.iter().any(|known| known == what) {
-            self.assumptions.push(what.to_owned());
-        }
-    }
-
-    fn add(&mut self, line: &ChannelLine, variant: Option<&VariantId>, goods: &Goods) -> Result<(), Error> {
-        let total = line.total.shop;
-        match line.kind {
-            LineKind::Shipping => self.shipping = self.shipping.checked_add(total)?,
-            LineKind::Fee => {
-                self.shipping = self.shipping.checked_add(total)?;
-                if !total.is_zero() {
-                    self.assume("fees follow the goods, as shipping does");
-                }
-            }
-            LineKind::Tip => {
-                self.apart = self.apart.checked_add(total)?;
-                self.assume("a tip is not part of what is taxed");
-            }
-            LineKind::GiftCard => {
-                self.apart = self.apart.checked_add(total)?;
-                self.assume("a gift card is taxed when it is spent, not when it is sold");
-            }
-            LineKind::Physical | LineKind::Custom | LineKind::Digital | LineKind::Other => {
-                if line.kind == LineKind::Digital {
-                    self.assume("what is downloaded is taxed as goods are");
-                }
-                self.pieces(line, variant, goods);
-            }
-        }
-        Ok(())
-    }
-
-    /// Thresholds ask for the dearest piece, so pieces stay whole units: a total that does not divide becomes two lines.
-    fn pieces(&mut self, line: &ChannelLine, variant: Option<&VariantId>, goods: &Goods) {
-        let total = line.total.shop.minor();
-        let Ok(quantity) = u32::try_from(line.quantity) else { return };
-        if quantity == 0 || total < 0 {
-            return;
-        }
-        let facts = variant.and_then(|variant| goods.goods.get(variant));
-        let known = variant.and_then(|variant| goods.known.get(variant));
-        let (each, dearer) = (total / i64::from(quantity), total % i64::from(quantity));
-        let dearer = u32::try_from(dearer).unwrap_or(0);
-        self.seen.push((line.external_id.clone(), variant.cloned(), line.quantity, total));
-        self.seen.sort();
-        let mut positions = Vec::new();
-        for (unit_minor, qty) in [(each, quantity - dearer), (each + 1, dearer)] {
-            if qty == 0 {
-                continue;
-            }
-            positions.push(self.lines.len());
-            self.lines.push(Line {
-                sku: known.map(|variant| variant.facts.sku.to_string()).or_else(|| line.sku.clone()),
-                unit_minor,
-                qty,
-                kind: facts.and_then(|facts| facts.kind.clone()),
-                category: facts.and_then(|facts| facts.category.clone()),
-                hs: known.and_then(|variant| variant.facts.hs_code.as_ref()).map(ToString::to_string),
-                origin: known.and_then(|variant| variant.facts.origin.as_ref()).map(ToString::to_string),
-                duty_rate: None,
-                duty_rate_max: None,
-            });
-        }
-        let (line_id, sku, title) = (line.external_id.clone(), line.sku.clone(), line.title.clone());
-        self.parts.push(Part { line: line_id, sku, title, positions });
-    }
-
-    /// The question without who sells, or why there is none; and where the goods go.
-    fn question(
-        &mut self,
-        whole: &ChannelOrder,
-        personal: &Personal,
-        placed: Moment,
-        rules: &RuleSet,
-    ) -> (Result<QuoteInput, NoQuestion>, Option<Destination>) {
-        let none = |why: &str, sale_stands| NoQuestion { why: why.to_owned(), sale_stands };
-        let address = personal.ship_to.as_ref().filter(|address| address.country.is_some());
-        if address.is_none() && personal.bill_to.is_some() {
-            self.assume("the goods go to the billing address: the order names no other");
-        }
-        let Some(to) = address.or(personal.bill_to.as_ref()).and_then(|address| Destination::of(address, rules)) else {
-            return (Err(none("the order names no country, or the buyer's data were erased", true)), None);
-        };
-        if self.lines.is_empty() {
-            return (Err(none("nothing in it is taxed as goods", false)), Some(to));
-        }
-        let buyer = self.buyer(personal, &to, rules);
-        let question = QuoteInput {
-            date: placed.on,
-            ship_from: None,
-            ship_to: to.country.clone(),
-            region: to.region.clone(),
-            postal_code: None,
-            seller: Seller::default(),
-            buyer: Some(buyer),
-            channel: None,
-            mode: None,
-            incoterm: None,
-            currency: whole.currency(),
-            prices_include_tax: whole.prices_include_tax,
-            lines: self.lines.clone(),
-            shipping_minor: self.shipping.minor().max(0),
-            insurance_minor: 0,
-            onward_minor: 0,
-            fees: Vec::new(),
-            max_rate_age_days: None,
-            elect_border: false,
-            national: National::default(),
-        };
-        (Ok(question), Some(to))
-    }
-
-    /// A business is who gave a tax number whose form is right; whether it is registered is for its office to say.
-    fn buyer(&mut self, personal: &Personal, to: &Destination, rules: &RuleSet) -> Buyer {
-        let number = personal.buyer.as_ref().and_then(|buyer| buyer.tax_number.as_deref()).map(str::trim).filter(|text| !text.is_empty());
-        let Some(number) = number else {
-            self.assume("the buyer gave no tax number and is taken for a consumer");
-            return Buyer::Consumer;
-        };
-        let scheme = match to.country.as_str() {
-            "GB" => "gb_vat",
-            _ => "eu_vat",
-        };
-        match ids::validate(rules, scheme, number) {
-            Ok(verdict) if verdict.is_valid() || verdict.reason == ids::Reason::NotCovered => {
-                self.assume("the buyer's tax number has the right form; whether it is registered was not asked");
-                Buyer::Business
-            }
-            Ok(_) if rules.zone_of(&to.country, rules.last_checked()).is_some_and(|z| z.zone == "EU") || to.country == "GB" => {
-                self.assume("the buyer's tax number does not have the form of one, so the buyer is taken for a consumer");
-                Buyer::Consumer
-            }
-            _ => {
-                self.assume("the buyer gave a tax number, whose form cannot be judged here, and is taken for a business");
-                Buyer::Business
-            }
-        }
-    }
-
-    fn picture(&self, whole: &ChannelOrder, to: Option<&Destination>, buyer: Option<Buyer>) -> String {
-        let said = serde_json::json!({
-            "placed_at": whole.placed_at,
-            "currency": whole.currency().code(),
-            "inclusive": whole.prices_include_tax,
-            "to": to.map(|to| (&to.country, &to.region)),
-            "buyer": buyer,
-            "lines": self.seen,
-            "shipping": self.shipping.minor(),
-        });
-        Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn charged(&self, whole: &ChannelOrder) -> Result<Charged, Error> {
-        let taxed = || whole.lines.iter().filter(|line| !matches!(line.kind, LineKind::Tip | LineKind::GiftCard));
-        let parts = || taxed().flat_map(|line| &line.taxes);
-        let mut exact = Exact::ZERO;
-        let mut collectors = Vec::new();
-        for part in parts() {
-            let amount = Exact::parse(&part.amount.shop)?;
-            exact = exact.add(amount)?;
-            if amount.compare(Exact::ZERO)?.is_ne() && !collectors.contains(&part.collector) {
-                collectors.push(part.collector);
-            }
-        }
-        let summed = Money::from_exact_rounded(exact, whole.currency(), RoundingMode::HalfUp)?;
-        let tax = whole.tax_total.as_ref().map(|tax| tax.shop).or_else(|| parts().next().is_some().then_some(summed));
-        let line = |line: &ChannelLine| ChargedLine {
-            line: line.external_id.clone(),
-            taxes: line
-                .taxes
-                .iter()
-                .map(|part| ChargedTax {
-                    title: part.title.clone(),
-                    rate: part.rate.clone(),
-                    amount: shop(&part.amount),
-                    collector: part.collector.as_str().to_owned(),
-                })
-                .collect(),
-        };
-        Ok(Charged {
-            tax,
-            collector: match collectors[..] {
-                [Collector::Seller] => Some("seller".to_owned()),
-                [Collector::Channel] => Some("marketplace".to_owned()),
-                _ => None,
-            },
-            paid: whole.total.shop.checked_sub(self.apart)?,
-            prices_include_tax: whole.prices_include_tax,
-            lines: whole.lines.iter().map(line).collect(),
-        })
-    }
-}
-
-fn shop(amounts: &ExactAmounts) -> String {
-    amounts.shop.parse::<Decimal>().map_or_else(|_| amounts.shop.clone(), |value| value.normalize().to_string())
-}
-
-/// Where the goods go, as the tables know it.
-struct Destination {
-    country: String,
-    region: Option<String>,
-}
-
-impl Destination {
-    fn of(address: &Address, rules: &RuleSet) -> Option<Self> {
-        let country = address.country.as_deref()?.to_ascii_uppercase();
-        let region = address.region_code.clone();
-        match rules.place(&country, region.as_deref(), address.postal_code.as_deref()) {
-            Some(place) => {
-                let region = if place.is_region.is_empty() { region } else { Some(place.is_region.clone()) };
-                Some(Self { country: place.is_country.clone(), region })
-            }
-            None => Some(Self { country, region }),
-        }
-    }
 }

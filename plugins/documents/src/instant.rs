@@ -28,6 +28,17 @@ pub fn canonical(text: &str) -> Option<String> {
     parse(text).map(format)
 }
 
+/// Days since 1970 of a date alone (`2026-10-30`).
+pub fn parse_day(text: &str) -> Option<i64> {
+    parse_date(text.trim())
+}
+
+/// The date `days` after 1970-01-01.
+pub fn format_day(days: i64) -> String {
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// An HTTP date (`Sat, 21 Nov 2026 10:15:00 GMT`), as in `Date` and `Retry-After`.
 pub fn parse_http(text: &str) -> Option<i64> {
     let mut parts = text.split_once(',')?.1.split_whitespace();
@@ -123,6 +134,15 @@ mod tests {
         for day in -150_000..150_000 {
             let text = format(day * 86_400 + 3_723);
             assert_eq!(parse(&text), Some(day * 86_400 + 3_723), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_counts_from_1970_and_comes_back() {
+        assert_eq!((parse_day("1970-01-01"), parse_day("2026-10-30")), (Some(0), Some(20_756)));
+        assert_eq!(format_day(20_756), "2026-10-30");
+        for text in ["2026-02-29", "2026-1-1", "30.10.2026", ""] {
+            assert_eq!(parse_day(text), None, "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ macro_rules! capabilities {
         pub mod $name {
             wit_bindgen::generate!({
                 inline: $world,
-                path: ["../../wit/v1/types", "../../wit/v1/host", "../../wit/v1/channel", "../../wit/v1/carrier"],
+                path: ["../../wit/v1/types", "../../wit/v1/host", "../../wit/v1/channel", "../../wit/v1/carrier", "../../wit/v1/finance"],
                 with: {
                     "entrepot:types/base@1.0.0": crate::bindings::entrepot::types::base,
                     "entrepot:types/commerce@1.0.0": crate::bindings::entrepot::types::commerce,
@@ -62,4 +62,6 @@ capabilities! {
     addresses = carrier / addresses, "package entrepot:sdk-addresses; world addresses { import entrepot:types/commerce@1.0.0; export entrepot:carrier/addresses@1.0.0; }";
     /// Pickups and end-of-day lists.
     handover = carrier / handover, "package entrepot:sdk-handover; world handover { import entrepot:types/commerce@1.0.0; export entrepot:carrier/handover@1.0.0; }";
+    /// Exchange rates.
+    rates_in = finance / rates_in, "package entrepot:sdk-rates-in; world rates-in { import entrepot:types/commerce@1.0.0; export entrepot:finance/rates-in@1.0.0; }";
 }

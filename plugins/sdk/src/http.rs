@@ -120,6 +120,13 @@ pub struct Response {
     mutating: bool,
 }
 
+impl From<RawResponse> for Response {
+    /// As the answer to a request that changed nothing.
+    fn from(raw: RawResponse) -> Self {
+        Self { raw, mutating: false }
+    }
+}
+
 impl Response {
     /// For tests of code that reads responses.
     pub fn new(status: u16, headers: &[(&str, &str)], body: impl Into<String>) -> Self {

@@ -26,13 +26,15 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! Rooms: `server` (listener and faults before the routes), `outbox` (webhook delivery), `woo`, `shopify`.
+//! Rooms: `server` (listener and faults before the routes), `outbox` (webhook delivery), `woo`, `shopify`, [`rates`] (a central
+//! bank and a rate service).
 
 mod buyer;
 mod clock;
 mod faults;
 mod outbox;
 mod random;
+pub mod rates;
 mod server;
 pub mod shopify;
 mod sign;

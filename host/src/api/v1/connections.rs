@@ -151,12 +151,15 @@ async fn pause(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<Str
 }
 
 async fn resume(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>) -> Answer {
-    let id = find(&app, &ctx, &name).await?.id;
+    let connection = find(&app, &ctx, &name).await?;
+    let plugin = app.sync.connectors.registry.get(&ctx.tenant, &connection.plugin)?;
     let resumed = app.store.write(move |tx| {
         Box::pin(async move {
+            let id = connection.id;
             let resumed = connections::resume(tx, &ctx, &id).await?;
-            let mut due = crate::sync::guards::push_lanes(&id);
-            due.extend([crate::sync::poll_lane(&id), crate::sync::writeback_lane(&id)]);
+            let mut due = setup::reading_lanes(&id, plugin.manifest());
+            due.extend(crate::sync::guards::push_lanes(&id));
+            due.push(crate::sync::writeback_lane(&id));
             crate::lanes::make_due_many(tx, &ctx, &due, ctx.now_ms()).await?;
             Ok::<_, Error>(resumed)
         })

@@ -22,7 +22,7 @@ pub fn add(routes: Routes) -> Routes {
         .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
         .post("/sync/lanes/release", "Let a lane that stands still run now", release)
-        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, push, prices or fulfilment", run)
+        .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment", run)
         .post("/connections/{connection}/plan", "What a push would change now, and what is held", plan)
         .post(
             "/plans/{plan}/accept",
@@ -109,6 +109,7 @@ enum What {
     OrdersIn,
     ListingsIn,
     Webhooks,
+    RatesIn,
     Push,
     Prices,
     Fulfilment,
@@ -120,6 +121,7 @@ async fn run(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Wish>
         What::OrdersIn => sync::poll_lane(&connection.id),
         What::ListingsIn => sync::listings_lane(&connection.id),
         What::Webhooks => sync::subscriptions_lane(&connection.id),
+        What::RatesIn => sync::rates_lane(&connection.id),
         What::Push => Field::Stock.lane(&connection.id),
         What::Prices => Field::Price.lane(&connection.id),
         What::Fulfilment => sync::writeback_lane(&connection.id),

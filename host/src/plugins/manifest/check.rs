@@ -77,6 +77,7 @@ fn capabilities(manifest: &Manifest) -> Result<(), Error> {
     let expected = match manifest.kind {
         super::Kind::Channel => "entrepot:channel@1.0.0",
         super::Kind::Carrier => "entrepot:carrier@1.0.0",
+        super::Kind::Finance => "entrepot:finance@1.0.0",
     };
     if manifest.contract != expected {
         return Err(Error::at("contract", format!("`{}` does not fit the kind; write `{expected}`", manifest.contract)));

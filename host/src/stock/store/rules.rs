@@ -1,4 +1,4 @@
-//! SQL on `stock_rule` and `shortage`.
+//! SQL on `stock_rule` and `shortage`; reads `reservation`.
 
 use std::collections::BTreeMap;
 
@@ -54,9 +54,21 @@ pub async fn drop_rule(tx: &mut WriteTx, ctx: &Ctx, connection: Option<&Connecti
     Ok(tx.execute(sql, args![&ctx.tenant, connection.map_or("", ConnectionId::as_str)]).await? == 1)
 }
 
-/// `known`: the order may have had some before.
-pub async fn put_shortage(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, known: bool, short: &Short) -> Result<(), Error> {
-    if known {
+/// `known`: the order may have had some before. `only`: of these variants; the others stay.
+pub async fn put_shortage(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    order: &OrderId,
+    known: bool,
+    only: Option<&[VariantId]>,
+    short: &Short,
+) -> Result<(), Error> {
+    if let Some(only) = only {
+        for variant in only {
+            let sql = "DELETE FROM shortage WHERE tenant = $1 AND order_id = $2 AND variant = $3";
+            tx.execute(sql, args![&ctx.tenant, order, variant]).await?;
+        }
+    } else if known {
         tx.execute("DELETE FROM shortage WHERE tenant = $1 AND order_id = $2", args![&ctx.tenant, order]).await?;
     }
     if short.is_empty() {
@@ -84,6 +96,23 @@ pub async fn short_orders(conn: &mut impl Sql, tenant: &Tenant, variants: &[Vari
         let values: Vec<Value> = std::iter::once(Value::from(tenant)).chain(chunk.iter().map(Value::from)).collect();
         let list: Vec<String> = (2..=values.len()).map(|n| format!("${n}")).collect();
         let sql = format!("SELECT DISTINCT order_id FROM shortage WHERE tenant = $1 AND variant IN ({})", list.join(", "));
+        for row in conn.fetch_built(sql, &values).await? {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What these orders hold, held or lack.
+pub async fn of_orders(conn: &mut impl Sql, tenant: &Tenant, orders: &[OrderId]) -> Result<Vec<VariantId>, Error> {
+    let mut found = Vec::new();
+    for chunk in orders.chunks(250) {
+        let values: Vec<Value> = std::iter::once(Value::from(tenant)).chain(chunk.iter().map(Value::from)).collect();
+        let list = (2..=values.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT variant FROM reservation WHERE tenant = $1 AND order_id IN ({list}) UNION \
+             SELECT variant FROM shortage WHERE tenant = $1 AND order_id IN ({list})"
+        );
         for row in conn.fetch_built(sql, &values).await? {
             found.push(row.get(0)?);
         }

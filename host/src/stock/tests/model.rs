@@ -113,6 +113,7 @@ impl Shop {
             anew,
             levels: self.levels.clone(),
             held: std::mem::take(&mut order.held),
+            used: BTreeSet::new(),
             movements: Vec::new(),
             touched: BTreeSet::new(),
         };
@@ -130,19 +131,25 @@ impl Shop {
         }
     }
 
-    fn check(&self) {
+    /// The whole ledger added up anew.
+    fn check_ledger(&self) {
         let mut sums: BTreeMap<(VariantId, LocationId), (i64, i64)> = self.levels.keys().map(|key| (key.clone(), (0, 0))).collect();
         for m in &self.ledger {
             let sum = sums.get_mut(&(m.variant.clone(), m.location.clone())).unwrap();
             *sum = (sum.0 + m.on_hand, sum.1 + m.reserved);
         }
+        for (key, level) in &self.levels {
+            assert_eq!((level.on_hand, level.reserved), sums[key], "sums are what the ledger adds up to");
+        }
+    }
+
+    fn check(&self) {
         let mut promised: BTreeMap<(VariantId, LocationId), i64> = BTreeMap::new();
         for held in self.orders.iter().flat_map(|order| order.held.values()) {
             assert!(held.quantity >= 0 && held.gone() >= 0, "{held:?}");
             *promised.entry((held.variant.clone(), held.location.clone())).or_default() += held.quantity;
         }
         for (key, level) in &self.levels {
-            assert_eq!((level.on_hand, level.reserved), sums[key], "sums are what the ledger adds up to");
             assert_eq!(level.reserved, promised.get(key).copied().unwrap_or(0), "what is reserved is what orders hold");
             assert!(level.on_hand - level.reserved >= -level.backorder_limit && level.reserved >= 0, "{level:?}");
         }
@@ -176,6 +183,7 @@ fn play(seed: u64) {
         step(&dice, &mut shop, &keys, &goods);
         shop.check();
     }
+    shop.check_ledger();
     // Whatever happened before: cancelled, returned and let go, nothing is promised and nothing is missing.
     for at in 0..shop.orders.len() {
         let order = &mut shop.orders[at];
@@ -184,6 +192,7 @@ fn play(seed: u64) {
         shop.settle(at, false);
     }
     shop.check();
+    shop.check_ledger();
     let by_orders: i64 = shop.ledger.iter().filter(|m| matches!(m.kind, Kind::Ship | Kind::Return | Kind::Found)).map(|m| m.on_hand).sum();
     let found: i64 = shop.ledger.iter().filter(|m| m.kind == Kind::Found).map(|m| m.on_hand).sum();
     assert_eq!(by_orders, found, "orders gave back exactly what they took");

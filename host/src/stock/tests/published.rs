@@ -53,7 +53,7 @@ where
             let (ctx, order) = (shop.ctx.clone(), OrderId::new(&shop.ctx.ids));
             let settled = shop.db.store.write(move |tx| {
                 Box::pin(async move {
-                    let sale = Sale { order: &order, revision: 1, connection: None, country: None, again: None };
+                    let sale = Sale { order: &order, revision: 1, connection: None, country: None, again: None, only: None };
                     settle(tx, &ctx, sale, &targets).await
                 })
             });

@@ -25,7 +25,7 @@ impl Shop {
         let (ctx, order, again) = (self.ctx.clone(), order.clone(), Again { first: first.cloned() });
         let settled = self.db.store.write(move |tx| {
             Box::pin(async move {
-                let sale = Sale { order: &order, revision, connection: None, country: None, again: Some(&again) };
+                let sale = Sale { order: &order, revision, connection: None, country: None, again: Some(&again), only: None };
                 settle(tx, &ctx, sale, &targets).await
             })
         });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod books;
+mod rates;
 mod receiver;
 mod schema;
 mod shopify;
