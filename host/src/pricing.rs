@@ -99,11 +99,18 @@ pub async fn switch(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, on: 
     store::put_pushes(tx, ctx, connection, on).await
 }
 
-/// A channel shows this price from now on. The same price again changes nothing.
-pub async fn remember(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, priced: &PricedFor, price: Money) -> Result<(), Error> {
+/// A channel shows this price since `at`. The same price again changes nothing.
+pub async fn remember(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    priced: &PricedFor,
+    price: Money,
+    at: i64,
+) -> Result<(), Error> {
     match store::last_remembered(tx, &ctx.tenant, connection, priced).await? {
         Some(last) if last == price => Ok(()),
-        _ => store::remember(tx, ctx, connection, priced, price).await,
+        _ => store::remember(tx, ctx, connection, priced, price, at).await,
     }
 }
 
@@ -133,8 +140,7 @@ pub async fn lowest(
 
 /// A day or rates for which this connection's prices were not looked at yet; `None` if they were.
 pub async fn new_occasion(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId) -> Result<Option<String>, Error> {
-    let newest = rates::newest(conn, &ctx.tenant).await?;
-    let occasion = format!("{} {}", model::today(ctx), newest.map_or_else(String::new, |day| day.to_string()));
+    let occasion = format!("{} {}", model::today(ctx), rates::version(conn, &ctx.tenant).await?);
     let seen = store::policy(conn, &ctx.tenant, connection).await?.map(|stored| stored.repriced);
     Ok((seen.as_ref() != Some(&occasion)).then_some(occasion))
 }

@@ -4,9 +4,9 @@
 //! lines, ingests, settles stock and makes the outbound lanes due in one unit of work; [`rates`] reads exchange rates. Outwards:
 //! [`push`] tells channels quantities and prices, as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is
 //! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
-//! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do. What people
-//! do to stock by hand is in [`shelves`]; orders that are not paid in time let go of theirs in [`expiry`]. [`upkeep`] drops what
-//! was kept long enough. [`tax`] works out and freezes what every order owes to whom.
+//! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do; [`plan`]
+//! is what people look at before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
+//! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
 pub mod expiry;

@@ -2,6 +2,7 @@
 
 use entrepot::money::{Currency, Decimal, Money};
 use entrepot::pricing::{self, Policy};
+use entrepot::rates::{self, Observation, Recorded, SeriesKey};
 use entrepot::sync::plan;
 use entrepot_simulators::{Fault, When};
 use entrepot_tests::hub::{Place, TestHub};
@@ -28,6 +29,17 @@ async fn pricing_hub(place: Place) -> TestHub {
     }
     hub.pass(MINUTE).await;
     hub
+}
+
+/// Today's rate of the dollar, in tenths.
+async fn fixing(hub: &TestHub, tenths: i64) -> Recorded {
+    let ctx = hub.app.ctx.clone();
+    let fixing = Observation { quote: "USD".into(), value: Decimal::new(tenths, 1), published_on: pricing::today(&ctx) };
+    let recorded = hub
+        .app
+        .store
+        .write(move |tx| Box::pin(async move { rates::record(tx, &ctx, &SeriesKey::parse("ecb/mid/EUR")?, "ECB", &[fixing]).await }));
+    recorded.await.unwrap()
 }
 
 on_both! {
@@ -159,9 +171,14 @@ on_both! {
         hub.pass(MINUTE).await;
         assert_eq!((hub.shop(Kind::Woo).cents("MUG"), hub.shop(Kind::Woo).price_writes()), (Some(1250), 0));
         assert!(hub.unsent(Kind::Woo).await.iter().any(|one| one.field == "price" && one.problem.as_ref().is_some_and(|why| why.contains("USD"))));
-        hub.set_policy(Kind::Woo, Policy { max_age_days: 60, ..Policy::default() }).await;
-        hub.pass(MINUTE).await;
-        assert_ne!(hub.shop(Kind::Woo).cents("MUG"), Some(1250), "a merchant may say that older ones do");
+        // Newer ones are found within the hour, and nobody has to ask: 15.00 / 1.2 is what the shop shows, 15.00 / 1.1 is not.
+        assert_eq!(fixing(&hub, 12).await.new, 1);
+        hub.pass(61 * MINUTE).await;
+        assert!(hub.unsent(Kind::Woo).await.is_empty());
+        assert_eq!(hub.shop(Kind::Woo).price_writes(), 0);
+        assert_eq!(fixing(&hub, 11).await.corrected, 1);
+        hub.pass(61 * MINUTE).await;
+        assert_eq!((hub.shop(Kind::Woo).cents("MUG"), hub.shop(Kind::Woo).price_writes()), (Some(1364), 1));
         hub.finish().await;
     }
 

@@ -219,7 +219,8 @@ impl From<pricing::Error> for Error {
             pricing::Error::Invalid { field, .. } => Self::of(Code::Invalid, &error).about(field),
             pricing::Error::UnknownColumn { ref column } => Self::of(Code::Invalid, &error).about(column.clone()),
             pricing::Error::NoSkuColumn => Self::of(Code::Invalid, &error).about("sku"),
-            pricing::Error::Rates(_) | pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
+            pricing::Error::Rates(error) => error.into(),
+            pricing::Error::Arithmetic(_) | pricing::Error::Document(_) => Self::internal(&error),
         }
     }
 }

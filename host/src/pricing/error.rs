@@ -17,8 +17,8 @@ pub enum Error {
     Catalog(#[from] crate::catalog::Error),
     #[error(transparent)]
     Connection(#[from] crate::connections::Error),
-    #[error("the exchange rates cannot be read: {0}")]
-    Rates(#[from] entrepot_crossborder::fx::Error),
+    #[error(transparent)]
+    Rates(#[from] crate::rates::Error),
     #[error(transparent)]
     Arithmetic(#[from] entrepot_crossborder::pricing::Error),
     #[error(transparent)]

@@ -144,8 +144,8 @@ pub struct Policy {
     pub band: Decimal,
     /// Units of the shop's currency per unit of the base price's; the rate of the day if absent.
     pub locked_rate: Option<Decimal>,
-    /// Rates older than this price nothing anew.
-    pub max_age_days: u32,
+    /// Rates older than this price nothing anew; what was said of all prices (`rate use`) if absent.
+    pub max_age_days: Option<u32>,
 }
 
 impl Default for Policy {
@@ -161,8 +161,7 @@ impl Default for Policy {
             min_margin_rate: None,
             band: Decimal::new(15, 3),
             locked_rate: None,
-            // Over Easter and the turn of the year no rates are published for five days.
-            max_age_days: 7,
+            max_age_days: None,
         }
     }
 }

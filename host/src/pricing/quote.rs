@@ -158,7 +158,7 @@ async fn rate(
     if let Some(locked) = asked.policy.locked_rate {
         return Ok(Ok((Exact::from_decimal(locked), vec![format!("locked rate {locked} {to} per {from}")])));
     }
-    Ok(match rates::rate(conn, tenant, from.code(), to.code(), asked.on, asked.policy.max_age_days).await {
+    Ok(match rates::rate(conn, tenant, from.code(), to.code(), asked.on, asked.policy.max_age_days).await? {
         Ok((rate, day)) => Ok((rate, vec![format!("rate {from} to {to} of {day}")])),
         Err(error) => Err(format!("no rate from {from} to {to} may be used: {error}")),
     })

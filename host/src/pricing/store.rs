@@ -215,7 +215,7 @@ pub async fn forget_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &Connect
     Ok(())
 }
 
-pub async fn remember(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, priced: &PricedFor, price: Money) -> Result<()> {
+pub async fn remember(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, priced: &PricedFor, price: Money, at: i64) -> Result<()> {
     tx.execute(
         "INSERT INTO price_history (tenant, connection, country, variant, at, price_minor, currency, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
          ON CONFLICT (tenant, connection, country, variant, at) DO UPDATE SET price_minor = excluded.price_minor, currency = excluded.currency, \
@@ -225,7 +225,7 @@ pub async fn remember(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, pr
             connection,
             &priced.country,
             &priced.variant,
-            ctx.now_ms(),
+            at,
             price.minor(),
             price.currency().code(),
             &ctx.actor

@@ -192,7 +192,7 @@ on_both! {
         let id = there.id.clone();
         write(&db, move |tx, ctx| Box::pin(async move { switch(tx, &ctx, &id, true).await })).await.unwrap();
         let mut conn = db.store.read().await.unwrap();
-        assert_eq!(pushing(&mut conn, &tenant).await.unwrap(), [there.id.clone()]);
+        assert_eq!(pushing(&mut conn, &tenant).await.unwrap(), std::slice::from_ref(&there.id));
         assert!(!pushes(&mut conn, &tenant, &here.id).await.unwrap() && pushes(&mut conn, &tenant, &there.id).await.unwrap());
         drop(conn);
         let id = there.id.clone();
@@ -207,7 +207,7 @@ on_both! {
         for (after_days, cents) in [(0, 900), (1, 1200), (40, 1200), (5, 1100)] {
             db.clock.advance(after_days * DAY);
             let (id, priced) = (here.id.clone(), de.clone());
-            write(&db, move |tx, ctx| Box::pin(async move { remember(tx, &ctx, &id, &priced, money(cents, "EUR")).await })).await.unwrap();
+            write(&db, move |tx, ctx| Box::pin(async move { remember(tx, &ctx, &id, &priced, money(cents, "EUR"), ctx.now_ms()).await })).await.unwrap();
         }
         let tenant = db.ctx().tenant;
         let mut conn = db.store.read().await.unwrap();
@@ -242,7 +242,7 @@ on_both! {
         assert_eq!(quoted(&db, &here, &mug, Some("FR"), None).await, Some(Ok(1199)));
         let mut conn = db.store.read().await.unwrap();
         let tenant = db.ctx().tenant;
-        let found = bases(&mut conn, &tenant, &[lamp.clone()]).await.unwrap();
+        let found = bases(&mut conn, &tenant, std::slice::from_ref(&lamp)).await.unwrap();
         assert_eq!(found[&lamp], Base { price: None, cost: Some(money(2000, "EUR")) });
         let page = list(&mut conn, &tenant, Some(&here.id), Some(&mug), &PageRequest::default()).await.unwrap();
         assert_eq!(page.items.iter().map(|one| one.line.country.as_deref()).collect::<Vec<_>>(), [Some("FR")]);

@@ -4,11 +4,11 @@
 //! lets exactly this value through (`sync plan`, `sync apply`) or when the value itself becomes harmless. Time alone lets
 //! nothing through. Sales in the shop itself never count: only what we would take to zero does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::push::{Field, Shows, price};
+use super::push::{Field, Shows, Want, price};
 use super::store::{self, Desired};
 use super::{Error, fanout};
 use crate::connections::{self, Connection};
@@ -92,11 +92,20 @@ pub struct Guard {
 }
 
 impl Guard {
-    pub async fn of(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) -> Result<Self, Error> {
+    /// Counting a shop costs something, so it is done only where a value may go to zero.
+    pub async fn of(
+        conn: &mut impl Sql,
+        ctx: &Ctx,
+        connection: &Connection,
+        pauses: &[Pause],
+        wants: &BTreeMap<ListingId, Want>,
+    ) -> Result<Self, Error> {
         let limits = limits(conn, &ctx.tenant, &connection.id).await?;
-        let linked = listings::count_links(conn, &ctx.tenant, &connection.id).await?.get(&Link::Linked).copied().unwrap_or(0);
-        let zeroed = store::zeroed_since(conn, &ctx.tenant, &connection.id, ctx.now_ms() - WINDOW_MS).await?;
-        let pauses = store::pauses(conn, &ctx.tenant).await?;
+        let (mut linked, mut zeroed) = (0, BTreeSet::new());
+        if wants.values().any(|want| matches!(want, Want::Show { value, .. } if value.is_sold_out())) {
+            linked = listings::count_links(conn, &ctx.tenant, &connection.id).await?.get(&Link::Linked).copied().unwrap_or(0);
+            zeroed = store::zeroed_since(conn, &ctx.tenant, &connection.id, ctx.now_ms() - WINDOW_MS).await?;
+        }
         let paused = pauses.iter().filter(|pause| pause.scope == Scope::Listing).filter_map(|pause| ListingId::parse(&pause.subject).ok());
         Ok(Self {
             zeros: limits.zeros_of(linked),
@@ -204,8 +213,8 @@ pub async fn pauses(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<Pause>, 
 }
 
 /// Whether nothing is pushed because the connection's channel is paused. Its orders are read all the same.
-pub async fn is_paused(conn: &mut impl Sql, tenant: &Tenant, connection: &Connection) -> Result<bool, Error> {
-    Ok(pauses(conn, tenant).await?.iter().any(|pause| pause.scope == Scope::Channel && pause.subject == connection.plugin))
+pub fn stop(pauses: &[Pause], connection: &Connection) -> bool {
+    pauses.iter().any(|pause| pause.scope == Scope::Channel && pause.subject == connection.plugin)
 }
 
 /// `false` if it was paused already.

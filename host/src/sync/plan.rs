@@ -357,7 +357,7 @@ async fn push_prices(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, chang
             store::want(tx, ctx, Field::Price.as_str(), &[(&listing.id, &connection.id)]).await?;
             let (Some(shown), Some(variant)) = (price::seen(listing), &listing.variant) else { continue };
             store::told_is(tx, ctx, &listing.id, Field::Price.as_str(), Some(&Shows::Price(shown))).await?;
-            pricing::remember(tx, ctx, &connection.id, &asked.of(variant), shown).await?;
+            pricing::remember(tx, ctx, &connection.id, &asked.of(variant), shown, listing.seen_at).await?;
         }
     }
     let_through(tx, ctx, connection, changes).await

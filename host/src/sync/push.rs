@@ -62,7 +62,8 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     let ctx = &on_behalf(ctx, id);
     let mut conn = sync.store.read().await?;
     let Some(connection) = connections::find(&mut conn, &ctx.tenant, id).await? else { return Ok(()) };
-    if !field.is_told(&mut conn, ctx, &connection).await? || guards::is_paused(&mut conn, &ctx.tenant, &connection).await? {
+    let pauses = guards::pauses(&mut conn, &ctx.tenant).await?;
+    if !field.is_told(&mut conn, ctx, &connection).await? || guards::stop(&pauses, &connection) {
         return Ok(());
     }
     let name = field.as_str();
@@ -74,15 +75,20 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
                 price::look_again(sync, ctx, claim, &connection).await?;
                 conn = sync.store.read().await?;
             }
-            let due = store::due(&mut conn, ctx, id, name, BATCH).await?;
+            let mut due = store::due(&mut conn, ctx, id, name, BATCH).await?;
             if due.is_empty() {
                 drop(conn);
                 return end_run(sync, ctx, claim, &connection, field).await;
             }
+            if field == Field::Price {
+                drop(conn);
+                price::ask(sync, ctx, &connection, &mut due).await?;
+                conn = sync.store.read().await?;
+            }
             let wants = field.wants(&mut conn, ctx, &connection, &due).await?;
-            let guard = Guard::of(&mut conn, ctx, &connection).await?;
+            let guard = Guard::of(&mut conn, ctx, &connection, &pauses, &wants).await?;
             drop(conn);
-            match compose::compose(sync, ctx, claim, &connection, field, due, wants, guard).await? {
+            match compose::compose(sync, ctx, claim, &connection, field, compose::sort(due, wants, guard)).await? {
                 Some(effect) => effect,
                 None => return end_run(sync, ctx, claim, &connection, field).await,
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::field::handles;
 use super::{Change, Field, Shows, Want};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -17,12 +18,14 @@ use crate::sync::{Error, Sync};
 
 /// What is to become of everything that was due.
 #[derive(Default)]
-struct Sorted {
+pub struct Sorted {
     changes: Vec<Change>,
     /// Shown already, or not ours to tell any more: unlinked, or no longer counted by the shop.
     known: Vec<(ListingId, i64, Option<Shows>)>,
     held: Vec<(ListingId, Shows, String)>,
     refused: Vec<(ListingId, i64, String)>,
+    /// Listings that the changes take to zero.
+    emptied: Vec<ListingId>,
 }
 
 /// `None`: there is nothing to tell.
@@ -32,11 +35,8 @@ pub async fn compose(
     claim: &Claim,
     connection: &Connection,
     field: Field,
-    due: Vec<Desired>,
-    wants: BTreeMap<ListingId, Want>,
-    guard: Guard,
+    sorted: Sorted,
 ) -> Result<Option<Effect>, Error> {
-    let (sorted, emptied) = sort(due, wants, guard);
     let effect = if sorted.changes.is_empty() { None } else { Some(effect(ctx, connection, field, &sorted.changes)?) };
     let (ctx, claim, connection, stored) = (ctx.clone(), claim.clone(), connection.id.clone(), effect.clone());
     sync.store
@@ -53,7 +53,7 @@ pub async fn compose(
                 for (listing, version, why) in &sorted.refused {
                     store::not_told(tx, &ctx, listing, name, why, 0, Some(*version)).await?;
                 }
-                store::put_zeroed(tx, &ctx, &connection, &emptied).await?;
+                store::put_zeroed(tx, &ctx, &connection, &sorted.emptied).await?;
                 if let Some((effect, hash)) = &stored {
                     store::put_effect(tx, &ctx, &connection, name, effect, hash).await?;
                     let listings: Vec<ListingId> = sorted.changes.iter().map(|change| change.listing.clone()).collect();
@@ -66,7 +66,7 @@ pub async fn compose(
     Ok(effect.map(|(effect, _)| effect))
 }
 
-fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard) -> (Sorted, Vec<ListingId>) {
+pub fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard) -> Sorted {
     let mut sorted = Sorted::default();
     for desired in due {
         match wants.remove(&desired.listing) {
@@ -81,18 +81,18 @@ fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guar
             },
         }
     }
-    (sorted, guard.emptied())
+    sorted.emptied = guard.emptied();
+    sorted
 }
 
 fn change(desired: Desired, listing: Listing, value: Shows, priced: Option<PricedFor>) -> Change {
-    let handles = listing.handles.as_object().into_iter().flatten();
     Change {
         listing: desired.listing,
         version: desired.version,
-        external_id: listing.external_id.clone(),
-        parent: listing.parent.clone(),
-        sku: listing.sku.clone(),
-        handles: handles.map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        handles: handles(&listing),
+        external_id: listing.external_id,
+        parent: listing.parent,
+        sku: listing.sku,
         value,
         previous: desired.told,
         priced,

@@ -102,18 +102,33 @@ impl Field {
     /// The channel shows the value of this change now.
     pub(super) async fn taken(self, tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, change: &Change) -> Result<(), Error> {
         match (self, &change.value, &change.priced) {
-            (Self::Price, Shows::Price(price), Some(priced)) => Ok(crate::pricing::remember(tx, ctx, connection, priced, *price).await?),
+            (Self::Price, Shows::Price(price), Some(priced)) => {
+                Ok(crate::pricing::remember(tx, ctx, connection, priced, *price, ctx.now_ms()).await?)
+            }
             _ => Ok(()),
         }
     }
 }
 
 pub(super) fn reference(change: &Change) -> commerce::ListingRef {
+    refer(&change.external_id, change.parent.as_ref(), change.sku.as_ref(), &change.handles)
+}
+
+pub(super) fn reference_of(listing: &Listing) -> commerce::ListingRef {
+    refer(&listing.external_id, listing.parent.as_ref(), listing.sku.as_ref(), &handles(listing))
+}
+
+fn refer(external_id: &str, parent: Option<&String>, sku: Option<&String>, handles: &[(String, String)]) -> commerce::ListingRef {
     let handle = |(key, json): &(String, String)| wire::Extra { key: key.clone(), json: json.clone() };
     commerce::ListingRef {
-        external_id: change.external_id.clone(),
-        parent: change.parent.clone(),
-        sku: change.sku.clone(),
-        handles: change.handles.iter().map(handle).collect(),
+        external_id: external_id.to_owned(),
+        parent: parent.cloned(),
+        sku: sku.cloned(),
+        handles: handles.iter().map(handle).collect(),
     }
+}
+
+/// What the connector wants back with every push, as JSON texts.
+pub(super) fn handles(listing: &Listing) -> Vec<(String, String)> {
+    listing.handles.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.to_string())).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::field::{Field, Readings, Want, reference};
+use super::field::{Field, Readings, Want, reference, reference_of};
 use super::{Change, Shows};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -14,7 +14,7 @@ use crate::plugins::wire::{self, prices_out};
 use crate::pricing::{self, Quoted};
 use crate::store::Sql;
 use crate::sync::store::Desired;
-use crate::sync::{Error, Sync, fanout};
+use crate::sync::{Error, Sync, fanout, poll};
 
 /// How often it is looked whether a new day or newer rates ask for other prices.
 pub const LOOK_MS: i64 = 3_600_000;
@@ -78,10 +78,41 @@ pub(super) fn wire_changes(changes: &[Change]) -> Vec<prices_out::PriceChange> {
 pub(super) fn readings(changes: &[Change], readings: Vec<prices_out::Reading>) -> Readings {
     let of = |change: &Change| {
         let reading = readings.iter().find(|reading| reading.listing == change.external_id)?;
-        let price = reading.price.as_ref().and_then(|price| Money::parse(&price.amount, Currency::from_code(&price.currency).ok()?).ok());
-        Some((change.listing.clone(), price.map(Shows::Price)))
+        Some((change.listing.clone(), reading.price.as_ref().and_then(read_price).map(Shows::Price)))
     };
     changes.iter().filter_map(of).collect()
+}
+
+/// What the channel shows where that is not known. A quantity is compared by the connector before it is written; a price is
+/// not, so it is asked for here, and nothing is repeated blindly.
+pub(super) async fn ask(sync: &Sync, ctx: &Ctx, connection: &Connection, due: &mut [Desired]) -> Result<(), Error> {
+    let unknown: Vec<ListingId> = due.iter().filter(|desired| desired.told.is_none()).map(|desired| desired.listing.clone()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let listings = listings::find_many(&mut sync.store.read().await?, &ctx.tenant, &unknown).await?;
+    let session = sync.connectors.session(sync, ctx, connection).await?;
+    let references = listings.iter().map(reference_of).collect();
+    let readings = match session.caller.prices_read(session.context(1, ""), references, None).await {
+        Ok(readings) => readings,
+        Err(error) => {
+            let error = Error::from(error);
+            poll::note_health(sync, ctx, connection, Some(&error)).await?;
+            return Err(error);
+        }
+    };
+    for listing in listings {
+        let reading = readings.iter().find(|reading| reading.listing == listing.external_id);
+        let price = reading.and_then(|reading| read_price(reading.price.as_ref()?));
+        if let Some(desired) = due.iter_mut().find(|desired| desired.listing == listing.id) {
+            desired.told = price.map(Shows::Price);
+        }
+    }
+    Ok(())
+}
+
+fn read_price(price: &wire::Money) -> Option<Money> {
+    Money::parse(&price.amount, Currency::from_code(&price.currency).ok()?).ok()
 }
 
 /// A new day may begin or end the validity of a price, newer rates may move it: then every listing is looked at again.
