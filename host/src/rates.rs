@@ -133,10 +133,10 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, key: &SeriesKey, quote: 
 
 /// Says which series answers for a purpose (`None`: the first of middle rates) and how old a rate may be (`None`: any age).
 pub async fn set_use(tx: &mut WriteTx, ctx: &Ctx, wanted: &Use) -> Result<(), Error> {
-    if let Some(key) = &wanted.series {
-        if get_series(tx, &ctx.tenant, key).await?.ready_at.is_none() {
-            return Err(Error::NotReady { series: key.to_string() });
-        }
+    if let Some(key) = &wanted.series
+        && get_series(tx, &ctx.tenant, key).await?.ready_at.is_none()
+    {
+        return Err(Error::NotReady { series: key.to_string() });
     }
     store::put_use(tx, ctx, wanted).await
 }

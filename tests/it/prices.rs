@@ -35,10 +35,13 @@ async fn pricing_hub(place: Place) -> TestHub {
 async fn fixing(hub: &TestHub, tenths: i64) -> Recorded {
     let ctx = hub.app.ctx.clone();
     let fixing = Observation { quote: "USD".into(), value: Decimal::new(tenths, 1), published_on: pricing::today(&ctx) };
-    let recorded = hub
-        .app
-        .store
-        .write(move |tx| Box::pin(async move { rates::record(tx, &ctx, &SeriesKey::parse("ecb/mid/EUR")?, "ECB", &[fixing]).await }));
+    let recorded = hub.app.store.write(move |tx| {
+        Box::pin(async move {
+            let recorded = rates::record(tx, &ctx, &SeriesKey::parse("ecb/mid/EUR")?, "ECB", &[fixing]).await?;
+            rates::ready(tx, &ctx, "ecb").await?;
+            Ok::<_, rates::Error>(recorded)
+        })
+    });
     recorded.await.unwrap()
 }
 
@@ -174,7 +177,8 @@ on_both! {
         // Newer ones are found within the hour, and nobody has to ask: 15.00 / 1.2 is what the shop shows, 15.00 / 1.1 is not.
         assert_eq!(fixing(&hub, 12).await.new, 1);
         hub.pass(61 * MINUTE).await;
-        assert!(hub.unsent(Kind::Woo).await.is_empty());
+        let unsent = hub.unsent(Kind::Woo).await;
+        assert!(unsent.is_empty(), "{unsent:#?}");
         assert_eq!(hub.shop(Kind::Woo).price_writes(), 0);
         assert_eq!(fixing(&hub, 11).await.corrected, 1);
         hub.pass(61 * MINUTE).await;

@@ -100,8 +100,8 @@ pub fn allocate(serving: Serving, places: &[Place], used: &BTreeSet<LocationId>,
     let all: Vec<usize> = (0..needs.len()).collect();
     match serving.split {
         Split::Free => desk.freely(&all),
-        Split::Avoid => desk.from_few(&all),
-        Split::Never => desk.from_one(&all),
+        Split::Avoid => desk.serve_from_few(&all),
+        Split::Never => desk.serve_from_one(&all),
     }
     desk.takes
 }
@@ -126,7 +126,7 @@ impl Desk<'_> {
     }
 
     /// All from one place, else each line from one place, else freely.
-    fn from_few(&mut self, needs: &[usize]) {
+    fn serve_from_few(&mut self, needs: &[usize]) {
         if self.whole_from_one(needs) {
             return;
         }
@@ -158,7 +158,7 @@ impl Desk<'_> {
     }
 
     /// From the places the order uses, or from the one that serves most of it.
-    fn from_one(&mut self, needs: &[usize]) {
+    fn serve_from_one(&mut self, needs: &[usize]) {
         let ranked = self.ranked(needs, true);
         let chosen: Vec<LocationId> = if self.used.is_empty() {
             // The first of those that serve most.

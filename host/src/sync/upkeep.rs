@@ -1,7 +1,8 @@
 //! What is dropped when its time has passed, every night: content of deliveries, the keys by which they are known again, batches
 //! that were sent, fires of schedules. Personal data and what seals it go with the content.
 //!
-//! Dropping twice is dropping once, so its units of work need no fence but the last. One lane of the hub's own; a night that was missed is made up for at the next start.
+//! Dropping twice is dropping once, so its units of work need no fence but the last. One lane of the hub's own; a night that was
+//! missed is made up for at the next start.
 
 use futures::future::BoxFuture;
 

@@ -124,7 +124,7 @@ impl Shop {
         self.book(&desk.movements);
         assert_eq!(self.levels, after, "what was decided on is what was booked");
         if split != Split::Never {
-            for ((_, variant), _) in &self.orders[at].short {
+            for (_, variant) in self.orders[at].short.keys() {
                 let free: i64 = self.levels.iter().filter(|((v, _), _)| v == variant).map(|(_, level)| level.reservable()).sum();
                 assert_eq!(free, 0, "an order lacks units that lie on a shelf");
             }
