@@ -174,7 +174,9 @@ fn reasons(out: &mut String, quote: &Quote, set: &RuleSet) {
         true => format!("<i class=\"good\">{}</i>", t::TAX_VERIFIED),
         false => format!("<i class=\"bad\">{}</i>", t::TAX_NOT_VERIFIED),
     };
-    section(out, t::TAX_ANSWER, &format!("<p><b>{}</b> {}</p>{}", esc(&quote.tax_line()), mark(quote.verified), note(&quote.notice)));
+    // What no rule decided is neither verified nor not.
+    let marked = if quote.trace.is_empty() { String::new() } else { mark(quote.verified) };
+    section(out, t::TAX_ANSWER, &format!("<p><b>{}</b> {marked}</p>{}", esc(&quote.tax_line()), note(&quote.notice)));
     let a = &quote.amounts;
     let known = |money: Option<Money>| money.map_or_else(|| t::TAX_UNKNOWN.to_owned(), |money| money.to_string());
     let mut rows = String::new();
