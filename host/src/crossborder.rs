@@ -4,11 +4,13 @@
 //! merchant's facts (legal entities, what a connection is, goods, rule files, sanction lists) and what was answered: the tax of
 //! an order is worked out once ([`freeze`]), with its rates, exchange rates and rule set, and never changed. An edited order
 //! adds a version; refunds and cancellations are booked by the figures of their version; where the channel says otherwise the
-//! difference is kept for a person to look at. Totals and returns are sums over this.
+//! difference is kept for a person to look at. Totals and returns are sums over this. An order in another currency than the books
+//! keeps the rate it was locked at, and what later rates gained or lost ([`exchange`]).
 //!
 //! Called by `sync::tax` (freezing) and the edges. Nothing here is legal advice, and every answer says so.
 
 mod error;
+mod exchange;
 mod explain;
 mod freeze;
 mod gates;
@@ -20,6 +22,7 @@ mod store;
 mod totals;
 
 pub use error::Error;
+pub use exchange::{Entry, Exchange, Gains, Locked, Payout, Terms, exchange, gains, gains_csv, keep, pay_out, unlocked};
 pub use explain::{Explanation, explain};
 pub use freeze::freeze;
 pub use gates::{Gates, Goods, PaperLine, Papers, Parcel, gates, papers};
@@ -91,6 +94,10 @@ pub async fn set_channel(
     let profile = ChannelProfile { connection: connection.clone(), entity, facts: facts.checked()?, updated_at: ctx.now_ms() };
     store::put_channel(tx, ctx, &profile).await?;
     Ok(profile)
+}
+
+pub async fn channel(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<Option<ChannelProfile>, Error> {
+    store::find_channel(conn, tenant, connection).await
 }
 
 pub async fn channels(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<ChannelProfile>, Error> {

@@ -18,7 +18,7 @@
 //! Invariants: a lane has at most one holder whose commits count (the epoch, compared by [`fence`] and [`finish`]); a wish
 //! made while a lane is held runs after it; a claim is counted before its handler starts, and after [`model::MAX_CLAIMS`]
 //! claims without an orderly end, or [`model::MAX_FAILURES`] typed failures in a row, the lane is quarantined, visible
-//! until someone releases it; a back-off is never cut short by a wish.
+//! until someone releases it; an outage of the other side quarantines nothing; a back-off is never cut short by a wish.
 
 pub mod buckets;
 mod error;
@@ -62,7 +62,7 @@ pub async fn fence(tx: &mut WriteTx, claim: &Claim) -> Result<(), Error> {
 pub async fn finish(tx: &mut WriteTx, ctx: &Ctx, claim: &Claim, outcome: Outcome) -> Result<(), Error> {
     let mut jitter = [0u8; 8];
     ctx.ids.entropy().fill(&mut jitter);
-    let end = model::end_of_run(outcome, claim.failures(), ctx.now_ms(), u64::from_le_bytes(jitter));
+    let end = model::end_of_run(outcome, (claim.failures(), claim.outages()), ctx.now_ms(), u64::from_le_bytes(jitter));
     if !store::finish(tx, claim, &end).await? {
         return Err(Error::Stale);
     }
@@ -81,6 +81,14 @@ pub async fn release(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<bool
         tx.ring();
     }
     Ok(found)
+}
+
+/// The other side of a connection answers again: lanes that wait out its outage run now.
+pub async fn answers_again(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), crate::store::Error> {
+    if store::answers_again(tx, &ctx.tenant, connection, ctx.now_ms()).await? > 0 {
+        tx.ring();
+    }
+    Ok(())
 }
 
 /// [`release`] for all quarantined lanes that fit; returns how many there were.

@@ -67,6 +67,20 @@ pub async fn find_many(conn: &mut impl Sql, tenant: &Tenant, ids: &[ListingId]) 
     store::find_many(conn, tenant, ids).await
 }
 
+/// Those of a connection that are linked to nothing and ignored by nobody.
+pub async fn parked(conn: &mut impl Sql, tenant: &Tenant, connection: &ConnectionId) -> Result<Vec<ListingId>, Error> {
+    let filter = Filter { connection: Some(connection.clone()), link: Some(Link::Unmatched), variant: None };
+    let (mut found, mut request) = (Vec::new(), PageRequest::first(crate::page::MAX_LIMIT));
+    loop {
+        let page = store::list(conn, tenant, &filter, &request).await?;
+        found.extend(page.items.into_iter().map(|listing| listing.id));
+        match page.next_cursor {
+            Some(cursor) => request.cursor = Some(cursor),
+            None => return Ok(found),
+        }
+    }
+}
+
 /// By the channel's ids; the ones that are not known are missing.
 pub async fn find_external(
     conn: &mut impl Sql,

@@ -221,6 +221,23 @@ pub async fn parked(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&Co
     store::parked(conn, tenant, connection, limit).await
 }
 
+/// By id or by the number that the shop gave it, with or without its `#`.
+pub async fn resolve(conn: &mut impl Sql, tenant: &Tenant, text: &str) -> Result<OrderId, Error> {
+    let text = text.trim();
+    if let Ok(id) = OrderId::parse(text) {
+        return if store::exists(conn, tenant, &id).await? { Ok(id) } else { Err(Error::Missing(id)) };
+    }
+    let mut found = store::by_number(conn, tenant, text).await?;
+    match (found.pop(), found.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (Some(last), false) => {
+            found.push(last);
+            Err(Error::Ambiguous { number: text.to_owned(), orders: found })
+        }
+        (None, _) => Err(Error::Unknown { what: text.chars().take(80).collect() }),
+    }
+}
+
 pub async fn find(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> Result<Option<OrderView>, Error> {
     store::find(conn, tenant, order).await
 }

@@ -23,8 +23,8 @@ use jiff::civil::Date;
 
 pub use error::Error;
 pub use import::{COLUMNS, LineProblem, Report, import};
-pub use model::{Base, Line, NewLine, Policy, PricedFor, Remembered, day_of, today};
-pub use quote::{Asked, Quoted, keeps, quote, standard};
+pub use model::{Base, ChannelList, Line, NewLine, Policy, PricedFor, Remembered, day_of, today};
+pub use quote::{Asked, Quoted, keeps, of_lists, quote, standard};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, PriceLineId, VariantId};

@@ -9,10 +9,13 @@
 //! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom.
 
 pub mod convert;
+pub mod drift;
 pub mod expiry;
 pub mod fanout;
+pub mod gates;
 pub mod golive;
 pub mod guards;
+mod health;
 pub mod inbound;
 pub mod intake;
 pub mod listings;
@@ -20,6 +23,7 @@ pub mod plan;
 pub mod poll;
 pub mod push;
 pub mod rates;
+mod reading;
 pub mod setup;
 pub mod shelves;
 mod store;

@@ -253,6 +253,7 @@ CREATE TABLE orders (
     PRIMARY KEY (tenant, id)
 );
 CREATE UNIQUE INDEX orders_external ON orders (tenant, connection, external_id);
+CREATE INDEX orders_number ON orders (tenant, number);
 CREATE INDEX orders_placed ON orders (tenant, placed_at);
 CREATE INDEX orders_attention ON orders (tenant, unmapped, short);
 
@@ -375,6 +376,7 @@ CREATE TABLE lane (
     not_before      BIGINT NOT NULL,        -- end of a back-off, which no wish cuts short
     claims          BIGINT NOT NULL,        -- claims since the last orderly end: a handler that kills the process shows here
     failures        BIGINT NOT NULL,        -- typed failures in a row
+    outages         BIGINT NOT NULL,        -- those of them that were the other side's and quarantine nothing
     quarantined_at  BIGINT,
     reason          TEXT,
     PRIMARY KEY (tenant, id)
@@ -400,6 +402,7 @@ CREATE TABLE desired (
     held          TEXT,                     -- a value that is not sent until a person lets it through
     allowed       TEXT,                     -- a value that a person let through, once
     retry_at      BIGINT NOT NULL,          -- not before
+    raise_at      BIGINT NOT NULL,          -- nothing above what the channel shows before; 0: at once
     PRIMARY KEY (tenant, listing, field)
 );
 CREATE INDEX desired_due ON desired (tenant, connection, field) WHERE version > sent_version;
@@ -434,6 +437,20 @@ CREATE TABLE refusal (
     seen_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, kind, external_id)
 );
+
+-- What a channel showed and had not been told. Kept for people; healing does not read it.
+CREATE TABLE drift (
+    tenant      TEXT NOT NULL,
+    connection  TEXT NOT NULL,
+    listing     TEXT NOT NULL,
+    field       TEXT NOT NULL,              -- stock | price
+    seen_at     BIGINT NOT NULL,
+    told        TEXT NOT NULL,              -- JSON
+    found       TEXT NOT NULL,              -- JSON
+    was_read    BIGINT NOT NULL,            -- 1: read from the channel; 0: a webhook said so
+    PRIMARY KEY (tenant, connection, listing, field, seen_at)
+);
+CREATE INDEX drift_seen ON drift (tenant, seen_at);
 
 -- Where a stream of reads goes on.
 CREATE TABLE stream_cursor (

@@ -189,3 +189,41 @@ CREATE TABLE tax_difference (
     PRIMARY KEY (tenant, order_id, version, kind)
 );
 CREATE INDEX tax_difference_open ON tax_difference (tenant, found_at) WHERE settled_at IS NULL;
+
+-- The rate that an order in another currency than the books was locked at. Once it is there it is never changed.
+CREATE TABLE exchange_lock (
+    tenant      TEXT NOT NULL,
+    order_id    TEXT NOT NULL,
+    entity      TEXT NOT NULL,
+    base        TEXT NOT NULL,              -- the currency of the books
+    quote       TEXT NOT NULL,              -- the order's
+    markup_bps  TEXT NOT NULL,              -- decimal, in 1/10000: what the shop's prices add to the rate
+    rate        TEXT,                       -- units of quote per base before markup; null: none may be used yet
+    kind        TEXT,                       -- mid | bid | ask | customs | fixed
+    source      TEXT,
+    rate_date   TEXT,
+    locked_at   BIGINT,
+    PRIMARY KEY (tenant, order_id)
+);
+CREATE INDEX exchange_lock_open ON exchange_lock (tenant, order_id) WHERE rate IS NULL;
+
+-- What later rates made of it: payouts and refunds. Never changed.
+CREATE TABLE exchange_entry (
+    tenant         TEXT NOT NULL,
+    order_id       TEXT NOT NULL,
+    reference      TEXT NOT NULL,           -- payout:NAME | refund:ID
+    entity         TEXT NOT NULL,
+    booked_on      TEXT NOT NULL,
+    currency       TEXT NOT NULL,           -- the order's
+    amount_minor   BIGINT NOT NULL,
+    base           TEXT NOT NULL,
+    at_lock_minor  BIGINT NOT NULL,         -- the amount by the locked rate, in base
+    at_day_minor   BIGINT NOT NULL,         -- by the rate of the day
+    fees_minor     BIGINT NOT NULL,         -- costs of their own, never inside a rate
+    gain_minor     BIGINT NOT NULL,         -- below zero: a loss
+    rate           TEXT NOT NULL,           -- of the day: units of currency per base
+    rate_date      TEXT NOT NULL,
+    booked_at      BIGINT NOT NULL,
+    PRIMARY KEY (tenant, order_id, reference)
+);
+CREATE INDEX exchange_entry_day ON exchange_entry (tenant, booked_on);

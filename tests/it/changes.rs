@@ -119,7 +119,7 @@ async fn an_order_with_more_units_than_there_are_is_shown_as_short_and_filled_wh
         assert_eq!((view.short, hub.books("LAMP").await), (2, (5, 5)), "{kind:?}: held what there is");
         assert_eq!(hub.shop(kind.other()).shows("LAMP"), Some(0));
         hub.receive("LAMP", 10, "delivery note 1").await;
-        hub.pass(10_000).await;
+        hub.pass(20_000).await;
         assert_eq!((hub.order(kind, order).await.short, hub.books("LAMP").await), (0, (15, 7)), "{kind:?}: filled");
         assert_eq!((shop.shows("LAMP"), hub.shop(kind.other()).shows("LAMP")), (Some(8), Some(8)), "{kind:?}");
         hub.finish().await;

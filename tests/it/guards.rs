@@ -111,7 +111,7 @@ on_both! {
         for kind in BOTH {
             assert_eq!((hub.shop(kind).cents("MUG"), hub.shop(kind).cents("LAMP")), (Some(1300), Some(5500)), "{kind:?}");
             let held = hub.unsent(kind).await;
-            assert_eq!(held.iter().map(|one| one.held.clone()).collect::<Vec<_>>(), [Some(Shows::Price(eur(130)))], "{kind:?}");
+            assert_eq!(held.iter().map(|one| one.held.clone()).collect::<Vec<_>>(), [Some(Shows::of_price(eur(130)))], "{kind:?}");
             assert!(held[0].problem.as_ref().is_some_and(|why| why.contains("50 %") && why.contains("sync apply")), "{kind:?}: {held:?}");
         }
         let connection = hub.connection(Kind::Woo).await;

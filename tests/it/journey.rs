@@ -58,7 +58,6 @@ async fn untold(place: Place, seller: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "on PostgreSQL a push may overwrite a sale just reported with the old quantity, for a moment; on both, the same quantity is written once more"]
 async fn a_shop_that_sold_is_not_told_what_it_already_shows() {
     for seller in [Kind::Woo, Kind::Shopify] {
         untold(Place::file(), seller).await;

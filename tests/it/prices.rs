@@ -1,13 +1,14 @@
 //! Prices: from a base price to what both shops show, planned before and remembered after.
 
 use entrepot::money::{Currency, Decimal, Money};
-use entrepot::pricing::{self, Policy};
+use entrepot::pricing::{self, ChannelList, Policy};
 use entrepot::rates::{self, Observation, Recorded, SeriesKey};
-use entrepot::sync::plan;
+use entrepot::sync::{self, plan};
 use entrepot_simulators::{Fault, When};
 use entrepot_tests::hub::{Place, TestHub};
 use entrepot_tests::on_both;
 use entrepot_tests::shop::{Kind, LAMP, MUG};
+use serde_json::{Value, json};
 
 const BOTH: [Kind; 2] = [Kind::Woo, Kind::Shopify];
 const MINUTE: i64 = 60_000;
@@ -18,6 +19,16 @@ fn eur(minor: i64) -> Money {
 
 fn usd(minor: i64) -> Money {
     Money::new(minor, Currency::from_code("USD").unwrap())
+}
+
+async fn ask(hub: &TestHub, method: &str, target: &str, body: Value) -> (u16, Value) {
+    let (router, target) = (entrepot::api::router(&hub.app), format!("/api/v1{target}"));
+    let (status, bytes) = entrepot::api::ask(&router, method, &target, "application/json", body.to_string().into_bytes()).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or_default())
+}
+
+async fn api(hub: &TestHub, target: &str, body: Value) -> u16 {
+    ask(hub, "POST", target, body).await.0
 }
 
 /// Both shops are told prices, the mug's is 14.00.
@@ -114,6 +125,72 @@ on_both! {
         for kind in BOTH {
             assert_eq!(hub.shop(kind).cents("MUG"), Some(1600), "{kind:?}");
             assert!(hub.unsent(kind).await.is_empty(), "{kind:?}");
+        }
+        hub.finish().await;
+    }
+
+    async fn a_list_for_another_market_is_told_its_own_prices(place: Place) {
+        let mut hub = pricing_hub(place).await;
+        let shop = hub.shop(Kind::Shopify);
+        let france = shop.shopify().add_price_list("France", "EUR");
+        let list = |id: &str| ChannelList { id: id.into(), currency: eur(0).currency(), country: Some("FR".into()), group: None };
+        let dear = |minor| json!({ "variant": "MUG", "country": "FR", "fixed": eur(minor) });
+        assert_eq!(api(&hub, "/prices", dear(1_600)).await, 201);
+        hub.set_policy(Kind::Shopify, Policy { lists: vec![list(&france)], ..Policy::default() }).await;
+        let plan = plan::plan_prices(&hub.app.sync, &hub.app.ctx, &hub.connection(Kind::Shopify).await).await.unwrap();
+        let planned: Vec<_> = plan.prices.iter().map(|one| (one.list.as_ref(), one.shows, one.would_show)).collect();
+        assert_eq!(planned, [(Some(&france), None, eur(1_600))]);
+        hub.pass(MINUTE).await;
+        assert_eq!((shop.cents("MUG"), shop.list_cents(&france, "MUG")), (Some(1_400), Some(1_600)));
+        assert!(hub.unsent(Kind::Shopify).await.is_empty(), "acknowledged");
+
+        // The answer to both writes gets lost: what the list shows decides, and nothing is repeated.
+        let writes = shop.list_price_writes();
+        shop.faults(|faults| faults.on_next(1, When::Contains("priceListFixedPricesAdd".into()), Fault::LoseAnswer));
+        assert_eq!(api(&hub, "/prices", dear(1_700)).await, 201);
+        hub.pass(MINUTE).await;
+        shop.faults(|faults| assert_eq!(faults.still_planned(), 0));
+        assert_eq!((shop.list_cents(&france, "MUG"), shop.list_price_writes()), (Some(1_700), writes + 1), "it took effect once");
+        // A leap is held, and says in which list.
+        assert_eq!(api(&hub, "/prices", dear(3_900)).await, 201);
+        hub.pass(MINUTE).await;
+        let held = hub.unsent(Kind::Shopify).await;
+        assert!(held[0].problem.as_ref().unwrap().contains(&format!("from 17.00 EUR to 39.00 EUR in {france}")), "{held:?}");
+        hub.let_through(Kind::Shopify).await;
+        hub.pass(MINUTE).await;
+        assert_eq!(shop.list_cents(&france, "MUG"), Some(3_900));
+        let variant = hub.variant("MUG").await;
+        let history = pricing::history(&mut hub.read().await, &hub.app.ctx.tenant, &variant, None, 20).await.unwrap();
+        let french: Vec<Money> = history.iter().filter(|one| one.country == "FR").map(|one| one.price).collect();
+        assert_eq!(french, [eur(3_900), eur(1_700), eur(1_600)]);
+
+        // A channel without lists says so, and is told its own prices all the same.
+        hub.set_policy(Kind::Woo, Policy { lists: vec![list("trade")], ..Policy::default() }).await;
+        hub.set_price("MUG", eur(1_450)).await;
+        hub.pass(MINUTE).await;
+        assert_eq!(hub.shop(Kind::Woo).cents("MUG"), Some(1_450));
+        let unsent = hub.unsent(Kind::Woo).await;
+        assert!(unsent[0].problem.as_ref().unwrap().contains("no price list \"trade\""), "{unsent:?}");
+        hub.finish().await;
+    }
+
+    async fn what_somebody_changed_in_the_shops_admin_is_put_right_and_reported(place: Place) {
+        let mut hub = pricing_hub(place).await;
+        for kind in BOTH {
+            let shop = hub.shop(kind);
+            // Beyond the band: a smaller move would be left alone.
+            shop.reprice("MUG", Decimal::new(1200, 2));
+            shop.restock("LAMP", 3);
+            hub.make_due(sync::listings_lane(&hub.connection(kind).await.id)).await;
+            hub.pass(MINUTE).await;
+            assert_eq!((shop.cents("MUG"), shop.shows("LAMP")), (Some(1400), Some(5)), "{kind:?}");
+            let name = hub.connection(kind).await.name;
+            let (status, found) = ask(&hub, "GET", &format!("/sync/drift?connection={}", name.replace(' ', "%20")), Value::Null).await;
+            assert_eq!(status, 200, "{found}");
+            let items = found["items"].as_array().unwrap();
+            let of = |field: &str| items.iter().rev().find(|one| one["field"] == field).unwrap_or_else(|| panic!("{kind:?}: {found}"));
+            assert_eq!((of("price")["told"].as_str(), of("price")["found"].as_str()), (Some("14.00 EUR"), Some("12.00 EUR")), "{kind:?}");
+            assert_eq!((of("stock")["sku"].as_str(), of("stock")["found"].as_str().map(|text| &text[..1])), (Some("LAMP"), Some("3")), "{kind:?}");
         }
         hub.finish().await;
     }

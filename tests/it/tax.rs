@@ -2,6 +2,8 @@
 
 use entrepot::crossborder::{self, Explanation};
 use entrepot::id::OrderId;
+use entrepot::money::Decimal;
+use entrepot::pricing::Policy;
 use entrepot_simulators::Buyer;
 use entrepot_tests::hub::{Place, TestHub};
 use entrepot_tests::on_both;
@@ -201,6 +203,85 @@ async fn an_order_from_before_the_merchant_was_known_is_completed_on_request() {
     hub.finish().await;
 }
 
+/// Books in dollars, a shop in euros.
+async fn locked_paid_out_and_refunded(place: Place, seller: Kind) {
+    let mut hub = TestHub::trading(place).await;
+    german(&hub).await;
+    let facts = json!({ "country": "DE", "ships_from": "DE", "registrations": ["eu.oss"], "currency": "USD" });
+    assert_eq!(api(&hub, "PUT", "/crossborder/entities/Haus%20GmbH", &facts).await.0, 200);
+    hub.set_policy(seller, Policy { markup_bps: Decimal::from(200), ..Policy::default() }).await;
+    let shop = hub.shop(seller);
+    let order = shop.sell("MUG", 2).unwrap();
+    hub.run().await;
+    let (id, first) = told(&hub, seller, order).await;
+    has(&first.words, &["Not locked yet: no rate from USD to EUR"]);
+    let (status, refused) = api(&hub, "POST", &format!("/orders/{id}/payouts"), &json!({ "reference": "P1", "on": "2026-11-21" })).await;
+    assert_eq!((status, refused["code"].as_str()), (404, Some("not-found")), "{refused}");
+
+    // A rate of the order's day comes later; the order is locked at it all the same, and never again.
+    let rate = async |value: &str, date: &str| {
+        let body = json!({ "base": "USD", "quote": "EUR", "value": value, "date": date, "kind": "mid" });
+        assert_eq!(api(&hub, "POST", "/rates", &body).await.0, 201);
+    };
+    rate("0.8", "2026-11-20").await;
+    rate("0.75", "2026-11-21").await;
+    assert_eq!(api(&hub, "PUT", "/rates/uses/orders", &json!({ "series": "own/mid/USD", "max_age_days": 7 })).await.0, 200);
+    hub.run().await;
+    let (_, locked) = told(&hub, seller, order).await;
+    let exchange = locked.exchange.unwrap();
+    let lock = exchange.locked.lock.unwrap();
+    assert_eq!((lock.rate, lock.markup_bps, lock.rate_date.to_string()), (Decimal::new(8, 1), Decimal::from(200), "2026-11-20".into()));
+    has(&locked.words, &["Locked at 0.8 EUR per USD (own rates, mid, of 2026-11-20) and a markup of 2 %"]);
+
+    hub.clock.advance(26 * 3_600_000);
+    shop.refund(order, &[("MUG", 1)], true);
+    hub.pass(60_000).await;
+    let (_, refunded) = told(&hub, seller, order).await;
+    let back = refunded.exchange.unwrap().entries;
+    assert_eq!(back.len(), 1, "{back:?}");
+    // At the lock, 0.8 x 1.02; in cash at the day's 0.75: a loss.
+    let at = |minor: i64, per: i64| (minor * 10_000 + per / 2) / per;
+    let minor = back[0].amount.minor();
+    assert_eq!((back[0].at_lock.minor(), back[0].at_day.minor()), (at(minor, 8_160), at(minor, 7_500)));
+    assert_eq!(back[0].gain.minor(), at(minor, 8_160) - at(minor, 7_500));
+    assert!(back[0].gain.is_negative());
+
+    let paid = refunded.standing.charged.paid;
+    let payout = json!({
+        "reference": "P1", "on": "2026-11-21", "amount": { "amount_minor": paid.minor() - minor, "currency": "EUR" },
+        "conversion_fee_rate": "0.01", "remittance_fee": { "amount_minor": 30, "currency": "USD" }
+    });
+    let number = refunded.standing.number.trim_start_matches('#').to_owned();
+    let target = format!("/orders/{number}/payouts");
+    let (status, booked) = api(&hub, "POST", &target, &payout).await;
+    assert_eq!(status, 200, "an order is found by its number: {booked}");
+    let came = at(paid.minor() - minor, 7_500);
+    assert_eq!(booked["at_day"]["amount_minor"].as_i64(), Some(came));
+    assert_eq!(booked["fees"]["amount_minor"].as_i64(), Some((came + 50) / 100 + 30), "costs of their own");
+    assert_eq!(api(&hub, "POST", &target, &payout).await.0, 200, "said twice, booked once");
+    for wrong in [json!({ "reference": "P2", "on": "2026-11-21", "amount": paid }), json!({ "reference": "P1", "on": "2026-11-20" })] {
+        assert_eq!(api(&hub, "POST", &target, &wrong).await.0, 422, "{wrong}");
+    }
+    let gains = get(&hub, "/crossborder/gains?period=2026-11").await;
+    let sum: i64 = gains["items"].as_array().unwrap().iter().map(|row| row["gain"]["amount_minor"].as_i64().unwrap()).sum();
+    let (_, all) = told(&hub, seller, order).await;
+    assert_eq!(sum, all.exchange.unwrap().gain.minor());
+    let (_, csv) = api(&hub, "GET", "/crossborder/gains?period=2026&format=csv", &json!({})).await;
+    assert!(csv.as_str().unwrap().contains("\"Haus GmbH\",payout,1,EUR,"), "{csv}");
+    hub.finish().await;
+}
+
+on_both! {
+    async fn a_foreign_order_keeps_its_rate_and_gains_and_losses_are_apart(place: Place) {
+        locked_paid_out_and_refunded(place, Kind::Woo).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shopify_order_keeps_its_rate_too() {
+    locked_paid_out_and_refunded(Place::file(), Kind::Shopify).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_over_the_api_names_its_reasons_and_a_wrong_one_its_field() {
     let hub = TestHub::empty(Place::file()).await;
@@ -278,6 +359,60 @@ async fn a_gate_says_why_an_offer_stays_off_a_country_and_opens_with_what_was_mi
     let (status, refused) = api(&hub, "GET", "/variants/MUG/gates?to=Germany", &json!({})).await;
     assert_eq!((status, refused["field"].as_str()), (422, Some("to")));
     hub.finish().await;
+}
+
+on_both! {
+    async fn what_the_law_keeps_off_a_market_is_not_put_on_sale_there(place: Place) {
+        let mut hub = TestHub::trading(place).await;
+        german(&hub).await;
+        let guarded = hub.connection(Kind::Woo).await.id;
+        let profile = json!({ "entity": "Haus GmbH", "kind": "own_store", "sells_to": ["de", "FR", "DE"] });
+        let (status, set) = api(&hub, "PUT", &format!("/connections/{guarded}/tax"), &profile).await;
+        assert_eq!((status, &set["sells_to"]), (200, &json!(["DE", "FR"])), "{set}");
+        hub.receive("MUG", 5, "more").await;
+        hub.run().await;
+        assert_eq!((hub.shop(Kind::Woo).shows("MUG"), hub.shop(Kind::Shopify).shows("MUG")), (Some(10), Some(15)));
+        let held = hub.unsent(Kind::Woo).await;
+        let why = held[0].problem.clone().unwrap();
+        assert!(why.contains("not put on sale, because DE: ") && why.contains("crossborder gates MUG"), "{why}");
+        // A person cannot let it through, and fewer always go out.
+        let plan = hub.let_through(Kind::Woo).await;
+        assert!(plan.changes[0].held.as_ref().unwrap().contains("not put on sale"), "{:?}", plan.changes);
+        hub.run().await;
+        assert_eq!(hub.shop(Kind::Woo).shows("MUG"), Some(10));
+        hub.shop(Kind::Shopify).sell("MUG", 8).unwrap();
+        hub.run().await;
+        assert_eq!(hub.shop(Kind::Woo).shows("MUG"), Some(7), "fewer than before");
+        // What was missing opens it.
+        let fields = json!({
+            "manufacturer_name": "Töpfer", "manufacturer_postal_address": "Weg 1, Bonn", "manufacturer_electronic_address": "a@example.com",
+            "product_picture": "mug.jpg", "product_type": "mug", "product_identifier": "MUG", "warnings_in_market_language": "none"
+        });
+        let goods = json!({ "manufacturer_country": "DE", "fields": fields, "description": "ceramic mug" });
+        assert_eq!(api(&hub, "PUT", "/variants/MUG/tax", &goods).await.0, 200);
+        assert_eq!(api(&hub, "PATCH", "/variants/MUG", &json!({ "hs_code": "691200" })).await.0, 200);
+        let mut needed = vec!["eu.oss".to_owned()];
+        for to in ["DE", "FR"] {
+            let left = get(&hub, &format!("/variants/MUG/gates?to={to}&entity=Haus%20GmbH")).await;
+            let needs = left["closed"].as_array().unwrap().iter().flat_map(|gate| gate["needs"].as_array().unwrap().clone());
+            needed.extend(needs.map(|name| name.as_str().unwrap().to_owned()).filter(|name| name.contains('.')));
+        }
+        let facts = json!({ "country": "DE", "ships_from": "DE", "registrations": needed });
+        assert_eq!(api(&hub, "PUT", "/crossborder/entities/Haus%20GmbH", &facts).await.0, 200);
+        hub.receive("MUG", 1, "one more").await;
+        hub.run().await;
+        let unsent = hub.unsent(Kind::Woo).await;
+        assert_eq!((hub.shop(Kind::Woo).shows("MUG"), hub.shop(Kind::Shopify).shows("MUG")), (Some(8), Some(8)), "{unsent:?}");
+        // A fact of the catalogue may close it, and open it again without anything being sold.
+        assert_eq!(api(&hub, "PATCH", "/variants/MUG", &json!({ "hs_code": null })).await.0, 200);
+        hub.receive("MUG", 1, "and one more").await;
+        hub.run().await;
+        assert_eq!(hub.shop(Kind::Woo).shows("MUG"), Some(8));
+        assert_eq!(api(&hub, "PATCH", "/variants/MUG", &json!({ "hs_code": "691200" })).await.0, 200);
+        hub.run().await;
+        assert_eq!(hub.shop(Kind::Woo).shows("MUG"), Some(9));
+        hub.finish().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

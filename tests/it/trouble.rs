@@ -91,8 +91,11 @@ on_both! {
             assert_eq!(hub.order(kind, order).await.holds, "stock");
             assert_eq!(well.shows("LAMP"), Some(on_hand + 2), "{kind:?}: told at once");
             assert_eq!(ill.shows("LAMP"), Some(on_hand), "{kind:?}: not reachable");
+            // Hours are no different: nobody has to release anything, and once one call gets through, all that waited goes on.
+            hub.pass(3 * 3_600_000).await;
+            assert!(hub.lanes(Filter::Quarantined).await.is_empty(), "{kind:?}");
             ill.faults(|faults| faults.clear());
-            hub.pass(5 * 60_000).await;
+            hub.pass(16 * 60_000).await;
             assert_eq!(ill.shows("LAMP"), Some(on_hand + 2), "{kind:?}: healed by itself");
             hub.ship(kind, order, "JJD0010").await;
             hub.run().await;

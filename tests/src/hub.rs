@@ -360,6 +360,10 @@ impl TestHub {
 
     pub async fn finish(mut self) {
         self.run().await;
+        if !self.shops_may_differ && !self.differing().await.is_empty() {
+            // What would be raised waits a moment for sales that are still on their way to us.
+            self.pass(16_000).await;
+        }
         self.finished = true;
         let problems = stock::audit(&mut self.read().await, &self.app.ctx.tenant).await.unwrap();
         assert!(problems.is_empty(), "the books do not add up: {problems:#?}");

@@ -187,22 +187,50 @@ impl Shop {
         }
     }
 
+    /// The merchant types a price or a quantity in the shop's own admin.
+    pub fn reprice(&self, sku: &str, price: Decimal) {
+        match self {
+            Self::Woo(shop) => shop.set_price(sku, price).unwrap(),
+            Self::Shopify(shop) => shop.set_price(sku, price).unwrap(),
+        }
+    }
+
+    pub fn restock(&self, sku: &str, units: i64) {
+        match self {
+            Self::Woo(shop) => shop.set_stock(sku, units).unwrap(),
+            Self::Shopify(shop) => shop.set_stock(sku, units).unwrap(),
+        }
+    }
+
     pub fn shows(&self, sku: &str) -> Option<i64> {
         either!(self, shop => shop.stock_of(sku))
     }
 
     /// In the smallest unit of the shop's currency.
     pub fn cents(&self, sku: &str) -> Option<i64> {
-        let price = either!(self, shop => shop.price_of(sku))?;
-        i64::try_from((price * Decimal::ONE_HUNDRED).round().mantissa() / 10i128.pow((price * Decimal::ONE_HUNDRED).round().scale())).ok()
+        cents(either!(self, shop => shop.price_of(sku))?)
+    }
+
+    pub fn list_cents(&self, list: &str, sku: &str) -> Option<i64> {
+        match self {
+            Self::Woo(_) => None,
+            Self::Shopify(shop) => cents(shop.list_price_of(list, sku)?),
+        }
+    }
+
+    pub fn list_price_writes(&self) -> usize {
+        self.writes_with("priceListFixedPricesAdd")
     }
 
     /// Requests of the hub that wrote a price and took effect.
     pub fn price_writes(&self) -> usize {
-        let word = match self {
+        self.writes_with(match self {
             Self::Woo(_) => "regular_price",
             Self::Shopify(_) => "productVariantsBulkUpdate",
-        };
+        })
+    }
+
+    fn writes_with(&self, word: &str) -> usize {
         let took = |seen: &&RequestSeen| matches!(seen.fault, None | Some(Fault::LoseAnswer | Fault::TruncateBody));
         self.requests().iter().filter(|seen| seen.method != "GET" && seen.body.contains(word)).filter(took).count()
     }
@@ -270,4 +298,9 @@ impl Shop {
     pub async fn restart(&self) {
         either!(self, shop => shop.restart().await).unwrap();
     }
+}
+
+fn cents(price: Decimal) -> Option<i64> {
+    let cents = (price * Decimal::ONE_HUNDRED).round();
+    i64::try_from(cents.mantissa() / 10i128.pow(cents.scale())).ok()
 }

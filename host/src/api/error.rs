@@ -272,7 +272,8 @@ impl From<orders::Error> for Error {
             orders::Error::Secrets(error) => error.into(),
             orders::Error::Stock(error) => error.into(),
             orders::Error::Document(_) => Self::internal(&error),
-            orders::Error::Missing(_) => Self::of(Code::NotFound, &error),
+            orders::Error::Missing(_) | orders::Error::Unknown { .. } => Self::of(Code::NotFound, &error),
+            orders::Error::Ambiguous { .. } => Self::of(Code::Conflict, &error),
             orders::Error::Catalog(error) => error.into(),
             orders::Error::NoSuchLine { .. } | orders::Error::TooMany { .. } | orders::Error::NotOut { .. } => {
                 Self::of(Code::Invalid, &error).about("lines")
@@ -322,9 +323,12 @@ impl From<crossborder::Error> for Error {
             Tax::Cursor(error) => error.into(),
             Tax::Series(error) => error.into(),
             Tax::Document(_) => Self::internal(&error),
-            Tax::UnknownEntity { .. } | Tax::NoRuleFile { .. } | Tax::NoList { .. } | Tax::NotYet(_) | Tax::NoDifference { .. } => {
-                Self::of(Code::NotFound, &error)
-            }
+            Tax::UnknownEntity { .. }
+            | Tax::NoRuleFile { .. }
+            | Tax::NoList { .. }
+            | Tax::NotYet(_)
+            | Tax::NoLock(_)
+            | Tax::NoDifference { .. } => Self::of(Code::NotFound, &error),
             Tax::EntityInUse { .. } => Self::of(Code::Conflict, &error),
             Tax::BadName { .. } => Self::of(Code::Invalid, &error).about("name"),
             Tax::BadFact { field, .. } => Self::of(Code::Invalid, &error).about(field),

@@ -144,10 +144,9 @@ pub enum Listing {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Make products of parked listings that nothing matches.
+    /// Make products of parked listings that nothing matches: of all, or of those that are named.
     CreateMissing {
         connection: String,
-        #[arg(required = true)]
         listings: Vec<String>,
     },
     /// How much of our stock it may show.
@@ -199,7 +198,12 @@ pub async fn listing(hub: &Hub, command: Listing, json: bool) -> Result<(), Stop
         Listing::Unlink { listing } => hub.ask("POST", &at(&listing, "/unlink"), &json!({})).await?,
         Listing::Ignore { listing, reason } => hub.ask("POST", &at(&listing, "/ignore"), &json!({ "reason": reason })).await?,
         Listing::CreateMissing { connection, listings } => {
-            hub.ask("POST", &format!("/connections/{}/missing", part(&connection)), &json!({ "listings": listings })).await?
+            hub.ask(
+                "POST",
+                &format!("/connections/{}/missing", part(&connection)),
+                &json!({ "listings": (!listings.is_empty()).then_some(listings) }),
+            )
+            .await?
         }
         Listing::Publication { listing, buffer, share_bps, cap } => {
             hub.ask("PUT", &at(&listing, "/publication"), &json!({ "buffer": buffer, "share_bps": share_bps, "cap": cap })).await?

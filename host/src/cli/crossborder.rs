@@ -15,6 +15,7 @@ use quote::{Quote, ask, check_files};
 
 use super::hub::Hub;
 use super::place::Place;
+use super::price::{fraction, money};
 use super::{Page, Stop, part, print, query};
 
 #[derive(Subcommand)]
@@ -69,6 +70,37 @@ pub enum Command {
         kind: Option<String>,
         #[arg(long, default_value = "")]
         note: String,
+    },
+    /// Book what an order in another currency than the books was paid out at; the gain or loss against its lock is kept.
+    Payout {
+        order: String,
+        /// The name the payout has with whoever paid it.
+        reference: String,
+        #[arg(long, value_name = "DATE")]
+        on: String,
+        /// In the order's currency, such as 49.90; all that is left if not given.
+        #[arg(long)]
+        amount: Option<String>,
+        /// Units of the order's currency per unit of the books'; the rate of the day if not given.
+        #[arg(long)]
+        rate: Option<String>,
+        /// Percent of what came in.
+        #[arg(long, default_value = "0")]
+        conversion_fee: String,
+        /// In the currency of the books.
+        #[arg(long)]
+        remittance_fee: Option<String>,
+    },
+    /// What rates gained and lost on payouts and refunds of a period.
+    Gains {
+        /// 2026, 2026-Q4 or 2026-11.
+        #[arg(long)]
+        period: String,
+        #[arg(long)]
+        entity: Option<String>,
+        /// Print CSV.
+        #[arg(long)]
+        csv: bool,
     },
     /// Running totals per legal entity against the lines the law draws.
     Thresholds {
@@ -147,6 +179,13 @@ impl Command {
     }
 }
 
+fn money_in(amount: &str, currency: Option<&str>) -> Result<Value, Stop> {
+    let Some(currency) = currency else {
+        return Err(Stop::failed("the order is in the currency of its books, so nothing is gained or lost"));
+    };
+    money(amount, currency)
+}
+
 async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
     match command {
         // Run without a hub.
@@ -206,6 +245,45 @@ async fn at(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Settle { order, kind, note } => {
             let body = json!({ "order": order, "kind": kind, "note": note });
             print::answer(json, &hub.ask("POST", "/crossborder/differences/settle", &body).await?, &[]);
+            Ok(())
+        }
+        Command::Payout { order, reference, on, amount, rate, conversion_fee, remittance_fee } => {
+            let at = format!("/orders/{}", part(&order));
+            let lock = hub.get(&format!("{at}/tax")).await?["exchange"].take();
+            let money = |name: &str, text: Option<String>| text.map(|text| money_in(&text, lock[name].as_str())).transpose();
+            let body = json!({
+                "reference": reference,
+                "on": on,
+                "amount": money("quote", amount)?,
+                "rate": rate,
+                "conversion_fee_rate": fraction(&conversion_fee)?,
+                "remittance_fee": money("base", remittance_fee)?,
+            });
+            print::answer(json, &hub.ask("POST", &format!("{at}/payouts"), &body).await?, &[]);
+            Ok(())
+        }
+        Command::Gains { period, entity, csv } => {
+            let format = csv.then(|| "csv".to_owned());
+            let target = format!("/crossborder/gains{}", query(&[("period", Some(period)), ("entity", entity), ("format", format)]));
+            if csv {
+                let bytes = hub.bytes("GET", &target, "text/csv", Vec::new()).await?;
+                return std::io::stdout().write_all(&bytes).map_err(|error| Stop::failed(error.to_string()));
+            }
+            let gains = hub.get(&target).await?;
+            print::answer(
+                json,
+                &gains,
+                &[
+                    ("ENTITY", "entity"),
+                    ("WHAT", "what"),
+                    ("ENTRIES", "entries"),
+                    ("AMOUNT", "amount"),
+                    ("AT LOCK", "at_lock"),
+                    ("AT DAY", "at_day"),
+                    ("FEES", "fees"),
+                    ("GAIN", "gain"),
+                ],
+            );
             Ok(())
         }
         Command::Thresholds { entity, as_of } => {

@@ -73,9 +73,25 @@ pub enum Command {
     /// How a CONNECTION prices; with NAME=VALUE: change it, an empty value clears.
     Channel {
         connection: String,
-        /// currency, country, group, fee_rate, fixed_fee, shipping, tax_rate, min_margin_rate, band, locked_rate, max_age_days.
+        /// currency, country, group, fee_rate, fixed_fee, shipping, tax_rate, min_margin_rate, band, locked_rate, markup_bps, max_age_days.
         #[arg(value_name = "NAME=VALUE")]
         options: Vec<String>,
+    },
+    /// Price lists of a channel beside its own prices, for other markets or groups of customers; without LIST they are shown.
+    Lists {
+        connection: String,
+        /// The channel's id of the list, such as gid://shopify/PriceList/1.
+        list: Option<String>,
+        /// ISO 4217, in which the list is.
+        #[arg(long, requires = "list")]
+        currency: Option<String>,
+        #[arg(long, requires = "list")]
+        country: Option<String>,
+        #[arg(long, requires = "list")]
+        group: Option<String>,
+        /// Tell this list no prices any more.
+        #[arg(long, requires = "list", conflicts_with_all = ["currency", "country", "group"])]
+        remove: bool,
     },
     /// What prices a connection's listings would show.
     Plan { connection: String },
@@ -127,13 +143,13 @@ impl Reach {
     }
 }
 
-fn money(amount: &str, currency: &str) -> Result<Value, Stop> {
+pub(super) fn money(amount: &str, currency: &str) -> Result<Value, Stop> {
     let currency = Currency::from_code(&currency.to_uppercase()).map_err(|error| Stop::usage(error.to_string()))?;
     let money = Money::parse(amount, currency).map_err(|error| Stop::usage(error.to_string()))?;
     serde_json::to_value(money).map_err(|error| Stop::failed(error.to_string()))
 }
 
-fn fraction(percent: &str) -> Result<String, Stop> {
+pub(super) fn fraction(percent: &str) -> Result<String, Stop> {
     let number = crate::money::decimal_from_text(percent.trim_end_matches('%').trim());
     let number = number.map_err(|_| Stop::usage(format!("`{percent}` is no percentage; hint: write 5 or -2.5")))?;
     Ok((number / crate::money::Decimal::ONE_HUNDRED).normalize().to_string())
@@ -193,6 +209,31 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Channel { connection, options } if options.is_empty() => hub.get(&at(&connection, "")).await?,
         Command::Channel { connection, options } => {
             let changed = policy(hub.get(&at(&connection, "")).await?, &options)?;
+            worked(hub, hub.ask("PUT", &at(&connection, ""), &changed).await?).await?
+        }
+        Command::Lists { connection, list: None, .. } => {
+            let lists = hub.get(&at(&connection, "")).await?["lists"].take();
+            let columns: print::Columns = &[("LIST", "id"), ("CURRENCY", "currency"), ("COUNTRY", "country"), ("GROUP", "group")];
+            print::answer(json, &json!({ "items": lists }), columns);
+            return Ok(());
+        }
+        Command::Lists { connection, list: Some(list), currency, country, group, remove } => {
+            let mut changed = policy(hub.get(&at(&connection, "")).await?, &[])?;
+            if let Some(lists) = changed["lists"].as_array_mut() {
+                let known = lists.len();
+                lists.retain(|known| known["id"] != json!(list));
+                match (remove, currency) {
+                    (true, _) if lists.len() == known => {
+                        return Err(Stop::failed(format!("`{list}` is told no prices; hint: `entrepot price lists` shows which are")));
+                    }
+                    (true, _) => {}
+                    (false, None) => return Err(Stop::usage("say in which currency the list is: --currency EUR")),
+                    (false, Some(currency)) => {
+                        let currency = currency.to_uppercase();
+                        lists.push(json!({ "id": list, "currency": currency, "country": country, "group": group }));
+                    }
+                }
+            }
             worked(hub, hub.ask("PUT", &at(&connection, ""), &changed).await?).await?
         }
         Command::Plan { connection } => {

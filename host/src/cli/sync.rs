@@ -38,6 +38,16 @@ pub enum Command {
     },
     /// What the hub is busy with, what was not sent, what was refused.
     Status,
+    /// What channels showed and had not been told, newest first.
+    Drift {
+        #[arg(long)]
+        connection: Option<String>,
+        /// At this time or later, RFC 3339.
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        #[arg(long)]
+        limit: Option<u32>,
+    },
     /// Recent deliveries.
     Deliveries {
         #[arg(long)]
@@ -109,6 +119,23 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
             hub.work().await?;
         }
         Command::Status => status(&hub.get("/sync/status").await?, json),
+        Command::Drift { connection, since, limit } => {
+            let which = [("connection", connection), ("since", since), ("limit", limit.map(|limit| limit.to_string()))];
+            let list = hub.get(&format!("/sync/drift{}", super::query(&which))).await?;
+            print::answer(
+                json,
+                &list,
+                &[
+                    ("SEEN", "seen_at"),
+                    ("CONNECTION", "connection"),
+                    ("SKU", "sku"),
+                    ("FIELD", "field"),
+                    ("TOLD", "told"),
+                    ("SHOWED", "found"),
+                    ("READ", "was_read"),
+                ],
+            );
+        }
         Command::Deliveries { connection, state } => {
             let list = hub.get(&format!("/deliveries{}", super::query(&[("connection", connection), ("state", state)]))).await?;
             print::answer(
@@ -176,12 +203,21 @@ impl Target {
 pub fn say_plan(plan: &Value, noun: &str) {
     let columns: print::Columns =
         &[("SKU", "sku"), ("TITLE", "title"), ("SHOWS", "shows"), ("WOULD SHOW", "would_show"), ("WHY", "reason"), ("HELD", "held")];
+    let prices: print::Columns = &[
+        ("SKU", "sku"),
+        ("TITLE", "title"),
+        ("LIST", "list"),
+        ("SHOWS", "shows"),
+        ("WOULD SHOW", "would_show"),
+        ("WHY", "reason"),
+        ("HELD", "held"),
+    ];
     if plan["purpose"] != json!("prices") {
         print::table(items(plan, "changes"), columns);
     }
     if plan["purpose"] != json!("first") {
         say!("\nprices:");
-        print::table(items(plan, "prices"), columns);
+        print::table(items(plan, "prices"), prices);
     }
     if !items(plan, "no_price").is_empty() {
         say!("\nno price:");

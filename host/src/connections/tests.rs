@@ -152,7 +152,7 @@ on_both! {
         let made = added(&db, "shop").await.unwrap();
         let (ctx, id) = (db.ctx(), made.id.clone());
         write(&db, move |tx| Box::pin(async move {
-            tx.execute("INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at) VALUES ($1, 'lst_x', 'stock', $2, 2, 1, 0, 0)",
+            tx.execute("INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at, raise_at) VALUES ($1, 'lst_x', 'stock', $2, 2, 1, 0, 0, 0)",
                 crate::args![&ctx.tenant, &id]).await?;
             Ok(())
         })).await.unwrap();

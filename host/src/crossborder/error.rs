@@ -26,6 +26,10 @@ pub enum Error {
         "the tax of the order {0} was not worked out yet; hint: it follows within seconds of the order; if it stays, `entrepot sync dead` says why"
     )]
     NotYet(OrderId),
+    #[error(
+        "the order {0} has no locked rate: it is in the currency of its books, or that currency or a rate is not known; hint: `entrepot crossborder entity set NAME --currency EUR` says the currency, `entrepot rate sources` which rates there are"
+    )]
+    NoLock(OrderId),
     #[error("the order {order} has no open difference{which}; hint: `entrepot crossborder differences` lists them")]
     NoDifference { order: OrderId, which: String },
     #[error("`{text}` is no period; hint: write a year (2026), a quarter (2026-Q4) or a month (2026-11)")]

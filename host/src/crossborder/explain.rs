@@ -3,6 +3,7 @@
 use entrepot_crossborder::rules::{NOT_ADVICE, RuleSet};
 use serde::Serialize;
 
+use super::exchange::{Exchange, exchange};
 use super::store::frozen::{self, Credit, DifferenceView, Standing, Version};
 use super::{Error, rules, store};
 use crate::clock::to_rfc3339;
@@ -23,6 +24,8 @@ pub struct Explanation {
     pub versions: Vec<Version>,
     pub credits: Vec<Credit>,
     pub differences: Vec<DifferenceView>,
+    /// Where the order is in another currency than the books.
+    pub exchange: Option<Exchange>,
     pub notice: &'static str,
 }
 
@@ -43,8 +46,14 @@ pub async fn explain(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> R
         Some(set) => set,
         None => rules::rules(conn, tenant).await?,
     };
-    let (tax_line, words) = words(&standing, entity.as_deref(), current, &versions, &credits, &differences, &set);
-    Ok(Explanation { tax_line, words, entity, standing, versions, credits, differences, notice: NOT_ADVICE })
+    let (tax_line, mut words) = words(&standing, entity.as_deref(), current, &versions, &credits, &differences, &set);
+    let exchange = exchange(conn, tenant, order).await?;
+    if let Some(exchange) = &exchange {
+        // Before the notice, which ends every answer.
+        let end = words.len().saturating_sub(1);
+        words.splice(end..end, exchange.words(standing.charged.paid));
+    }
+    Ok(Explanation { tax_line, words, entity, standing, versions, credits, differences, exchange, notice: NOT_ADVICE })
 }
 
 fn words(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use entrepot_crossborder::landed::Incoterm;
-use entrepot_crossborder::money::Decimal;
+use entrepot_crossborder::money::{Currency, Decimal};
 use entrepot_crossborder::quote::{Channel, Seller};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ pub struct EntityFacts {
     pub mode: Option<String>,
     /// Who pays what falls due at the border: `DAP` the buyer, `DDP` the seller.
     pub incoterm: Option<Incoterm>,
+    /// In which its books are kept: orders in others are locked at a rate.
+    pub currency: Option<Currency>,
     /// EU distance sales that the hub has not seen, by year, net, in euro cents.
     pub eu_sales_elsewhere: BTreeMap<i16, i64>,
 }
@@ -57,6 +59,8 @@ pub struct ChannelFacts {
     pub kind: Option<Channel>,
     pub collects: Collects,
     pub ships_from: Option<String>,
+    /// Countries it offers goods to: what one of them does not allow is not put on sale. Empty: nothing is held back.
+    pub sells_to: Vec<String>,
 }
 
 /// Whether the channel itself pays the tax to the authority.
@@ -178,6 +182,13 @@ impl EntityFacts {
 impl ChannelFacts {
     pub(super) fn checked(mut self) -> Result<Self, Error> {
         country("ships_from", &mut self.ships_from)?;
+        for code in &mut self.sells_to {
+            let mut given = Some(std::mem::take(code));
+            country("sells_to", &mut given)?;
+            *code = given.unwrap_or_default();
+        }
+        self.sells_to.sort();
+        self.sells_to.dedup();
         Ok(self)
     }
 
@@ -253,7 +264,7 @@ mod tests {
 
     #[test]
     fn what_a_channel_does_counts_more_than_its_name() {
-        let facts = |kind, collects| ChannelFacts { kind, collects, ships_from: None }.channel();
+        let facts = |kind, collects| ChannelFacts { kind, collects, ..ChannelFacts::default() }.channel();
         assert_eq!(facts(None, Collects::ByLaw), None);
         assert_eq!(facts(Some(Channel::OwnStore), Collects::Always), Some(Channel::Marketplace));
         assert_eq!(facts(Some(Channel::Marketplace), Collects::Never), Some(Channel::OwnStore));

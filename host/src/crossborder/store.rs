@@ -1,5 +1,7 @@
-//! All SQL on the tables of the tax room: who sells here, with which rules; what was frozen is in [`frozen`].
+//! All SQL on the tables of the tax room: who sells here, with which rules; what was frozen is in [`frozen`], locked
+//! rates are in [`exchange`].
 
+pub mod exchange;
 pub mod frozen;
 pub mod totals;
 

@@ -17,6 +17,9 @@ pub enum HandlerError {
     /// Counts as one of the failures in a row; tried again after a back-off, or after `retry_after_ms` if that is longer.
     #[error("{reason}")]
     Failed { reason: String, retry_after_ms: Option<i64> },
+    /// The other side does not answer: tried again after a back-off for as long as it takes.
+    #[error("{reason}")]
+    Away { reason: String, retry_after_ms: Option<i64> },
     /// Waiting for a rate slot: no failure, no attempt burnt.
     #[error("throttled")]
     Throttled { at_ms: i64 },

@@ -151,14 +151,15 @@ struct ClaimState {
     owner: String,
     claims: i64,
     failures: i64,
+    outages: i64,
     finished: AtomicBool,
     lost: AtomicBool,
 }
 
 impl Claim {
-    pub(super) fn new(tenant: Tenant, key: LaneKey, epoch: i64, owner: String, claims: i64, failures: i64) -> Self {
+    pub(super) fn new(tenant: Tenant, key: LaneKey, epoch: i64, owner: String, claims: i64, (failures, outages): (i64, i64)) -> Self {
         let (finished, lost) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(ClaimState { tenant, key, epoch, owner, claims, failures, finished, lost }))
+        Self(Arc::new(ClaimState { tenant, key, epoch, owner, claims, failures, outages, finished, lost }))
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -184,6 +185,11 @@ impl Claim {
     /// Typed failures in a row before this run.
     pub fn failures(&self) -> i64 {
         self.0.failures
+    }
+
+    /// Those of them that were the other side's.
+    pub(super) fn outages(&self) -> i64 {
+        self.0.outages
     }
 
     pub(super) fn owner(&self) -> &str {
@@ -226,6 +232,11 @@ pub enum Outcome {
         reason: String,
         retry_after_ms: Option<i64>,
     },
+    /// The other side does not answer, which passes by itself: tried again for as long as it takes, with a growing back-off.
+    Away {
+        reason: String,
+        retry_after_ms: Option<i64>,
+    },
     /// Waits for a rate slot; burns no attempt.
     Throttled {
         at_ms: i64,
@@ -241,26 +252,33 @@ pub(super) struct End {
     pub next_due: i64,
     pub not_before: i64,
     pub failures: i64,
+    pub outages: i64,
     pub quarantined_at: Option<i64>,
     pub reason: Option<String>,
     /// The row may go when nothing was wished for meanwhile.
     pub removable: bool,
 }
 
-pub(super) fn end_of_run(outcome: Outcome, failures: i64, now_ms: i64, jitter: u64) -> End {
-    let calm = End { next_due: NEVER, not_before: 0, failures: 0, quarantined_at: None, reason: None, removable: false };
+/// `failures` in a row before this run, `outages` of them the other side's.
+pub(super) fn end_of_run(outcome: Outcome, (failures, outages): (i64, i64), now_ms: i64, jitter: u64) -> End {
+    let calm = End { next_due: NEVER, not_before: 0, failures: 0, outages: 0, quarantined_at: None, reason: None, removable: false };
     match outcome {
         Outcome::Done => End { removable: true, ..calm },
         Outcome::Again { at_ms } => End { next_due: at_ms, ..calm },
-        Outcome::Throttled { at_ms } => End { next_due: at_ms, not_before: at_ms, failures, ..calm },
+        Outcome::Throttled { at_ms } => End { next_due: at_ms, not_before: at_ms, failures, outages, ..calm },
         Outcome::Failed { reason, retry_after_ms } => {
             let failures = failures + 1;
             let at = now_ms.saturating_add(backoff_ms(failures, retry_after_ms, jitter));
-            let quarantined_at = (failures >= MAX_FAILURES).then_some(now_ms);
-            End { next_due: at, not_before: at, failures, quarantined_at, reason: Some(shortened(reason)), ..calm }
+            let quarantined_at = (failures - outages >= MAX_FAILURES).then_some(now_ms);
+            End { next_due: at, not_before: at, failures, outages, quarantined_at, reason: Some(shortened(reason)), ..calm }
+        }
+        Outcome::Away { reason, retry_after_ms } => {
+            let failures = failures + 1;
+            let at = now_ms.saturating_add(backoff_ms(failures, retry_after_ms, jitter));
+            End { next_due: at, not_before: at, failures, outages: outages + 1, reason: Some(shortened(reason)), ..calm }
         }
         Outcome::Quarantine { reason } => {
-            End { next_due: now_ms, failures: failures + 1, quarantined_at: Some(now_ms), reason: Some(shortened(reason)), ..calm }
+            End { next_due: now_ms, failures: failures + 1, outages, quarantined_at: Some(now_ms), reason: Some(shortened(reason)), ..calm }
         }
     }
 }

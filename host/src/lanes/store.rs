@@ -43,12 +43,13 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
                 NEVER,
                 0i64,
                 0i64,
+                0i64,
                 0i64
             ]);
         }
         // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
         let sql = format!(
-            "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures)
+            "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures, outages)
              VALUES {}
              ON CONFLICT (tenant, id) DO UPDATE SET
                wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
@@ -56,7 +57,7 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
                                WHEN excluded.next_due < lane.not_before THEN lane.not_before
                                ELSE excluded.next_due END
              WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
-            placeholders(chunk.len(), 14)
+            placeholders(chunk.len(), 15)
         );
         tx.execute_built(sql, &values).await?;
     }
@@ -165,7 +166,7 @@ pub async fn claim(
     let union: Vec<String> = (0..picks.len()).map(|n| format!("SELECT t, i FROM p{n}")).collect();
     let sql = format!(
         "WITH {} UPDATE lane SET epoch = epoch + 1, owner = $2, claims = claims + 1, lease_until = $3, next_due = $3, wish_at = $4
-         FROM ({}) AS picked WHERE tenant = t AND id = i RETURNING tenant, id, epoch, claims, failures",
+         FROM ({}) AS picked WHERE tenant = t AND id = i RETURNING tenant, id, epoch, claims, failures, outages",
         parts.join(", "),
         union.join(" UNION ALL ")
     );
@@ -174,7 +175,7 @@ pub async fn claim(
 
 fn to_claim(row: &Row, owner: &str) -> Result<Claim, Error> {
     let tenant: String = row.get(0)?;
-    Ok(Claim::new(Tenant::named(&tenant), key(row, 1)?, row.get(2)?, owner.to_owned(), row.get(3)?, row.get(4)?))
+    Ok(Claim::new(Tenant::named(&tenant), key(row, 1)?, row.get(2)?, owner.to_owned(), row.get(3)?, (row.get(4)?, row.get(5)?)))
 }
 
 fn key(row: &Row, column: usize) -> Result<LaneKey, Error> {
@@ -204,7 +205,7 @@ pub async fn finish(tx: &mut WriteTx, claim: &Claim, end: &End) -> Result<bool, 
     }
     let changed = tx
         .execute(
-            "UPDATE lane SET owner = '', lease_until = 0, claims = 0, failures = $5, not_before = $6, quarantined_at = $7, reason = $8,
+            "UPDATE lane SET owner = '', lease_until = 0, claims = 0, failures = $5, not_before = $6, quarantined_at = $7, reason = $8, outages = $11,
                next_due = CASE WHEN wish_at >= $9 THEN $9 WHEN wish_at < $6 THEN $6 ELSE wish_at END, wish_at = $10
              WHERE tenant = $1 AND id = $2 AND epoch = $3 AND owner = $4",
             args![
@@ -217,7 +218,8 @@ pub async fn finish(tx: &mut WriteTx, claim: &Claim, end: &End) -> Result<bool, 
                 end.quarantined_at,
                 end.reason.as_deref(),
                 end.next_due,
-                NEVER
+                NEVER,
+                end.outages
             ],
         )
         .await?;
@@ -252,7 +254,7 @@ pub async fn renew(tx: &mut WriteTx, claims: &[Claim], now_ms: i64, lease_ms: i6
 pub async fn release(tx: &mut WriteTx, tenant: &Tenant, lane: &LaneKey, now_ms: i64) -> Result<bool, Error> {
     let changed = tx
         .execute(
-            "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0,
+            "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, outages = 0,
                claims = CASE WHEN owner = '' THEN 0 ELSE claims END,
                wish_at = CASE WHEN owner = '' THEN wish_at ELSE $3 END,
                next_due = CASE WHEN owner = '' THEN $3 ELSE next_due END
@@ -261,6 +263,15 @@ pub async fn release(tx: &mut WriteTx, tenant: &Tenant, lane: &LaneKey, now_ms: 
         )
         .await?;
     Ok(changed == 1)
+}
+
+pub async fn answers_again(tx: &mut WriteTx, tenant: &Tenant, connection: &ConnectionId, now_ms: i64) -> Result<u64, Error> {
+    tx.execute(
+        "UPDATE lane SET not_before = 0, next_due = $3
+         WHERE tenant = $1 AND connection = $2 AND outages > 0 AND owner = '' AND quarantined_at IS NULL AND next_due > $3",
+        args![tenant, connection, now_ms],
+    )
+    .await
 }
 
 /// Which quarantined lanes are meant; `None` means any.
@@ -274,7 +285,7 @@ pub struct Quarantined {
 
 pub async fn release_quarantined(tx: &mut WriteTx, tenant: &Tenant, which: &Quarantined, now_ms: i64) -> Result<u64, Error> {
     tx.execute(
-        "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, claims = 0, next_due = $2
+        "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, outages = 0, claims = 0, next_due = $2
          WHERE tenant = $1 AND quarantined_at >= $3 AND (connection = $4 OR $4 = '') AND (kind = $5 OR $5 = '')",
         args![
             tenant,

@@ -130,7 +130,7 @@ fn a_lane_key_comes_back_from_its_text_with_slashes_in_the_subject() {
 
 #[test]
 fn a_reason_of_any_length_is_kept_short() {
-    let end = end_of_run(Outcome::Quarantine { reason: "ä".repeat(5_000) }, 0, 5, 0);
+    let end = end_of_run(Outcome::Quarantine { reason: "ä".repeat(5_000) }, (0, 0), 5, 0);
     assert_eq!(end.reason.unwrap().chars().count(), 1_001);
 }
 
@@ -348,6 +348,23 @@ crate::on_both! {
         }
         runner.run_until_idle().await.unwrap();
         assert_eq!(runs.load(Ordering::SeqCst), 8);
+    }
+
+    async fn an_outage_is_waited_out_however_long_it_takes(db: TestDb) {
+        wish(&db, &push_lane(1), db.clock.now_ms()).await;
+        let away = || Outcome::Away { reason: "no answer".into(), retry_after_ms: None };
+        for _ in 0..3 * MAX_FAILURES {
+            let claimed = claim(&db, "a", 1).await.remove(0);
+            end(&db, &claimed, away()).await.unwrap();
+            let seen = lane(&db, &push_lane(1)).await.unwrap();
+            assert_eq!((seen.quarantined_at, seen.reason.as_deref()), (None, Some("no answer")));
+            let wait = seen.next_due - db.clock.now_ms();
+            assert!((1_000..=990_000).contains(&wait), "{wait}");
+            db.clock.advance(wait);
+        }
+        let claimed = claim(&db, "a", 1).await.remove(0);
+        end(&db, &claimed, Outcome::Failed { reason: "odd".into(), retry_after_ms: None }).await.unwrap();
+        assert!(lane(&db, &push_lane(1)).await.unwrap().quarantined_at.is_none(), "one failure after an outage is one failure");
     }
 
     async fn a_success_forgets_the_failures_before_it(db: TestDb) {

@@ -4,6 +4,10 @@ use crate::id::OrderId;
 pub enum Error {
     #[error("there is no order {0}; hint: `entrepot order list` shows them")]
     Missing(OrderId),
+    #[error("there is no order `{what}`; hint: `entrepot order list` shows ids and numbers")]
+    Unknown { what: String },
+    #[error("{} orders have the number {number}; hint: name one by its id: {}", .orders.len(), .orders.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Ambiguous { number: String, orders: Vec<OrderId> },
     #[error("order {order} has no line `{line}`; hint: `entrepot order show {order}` lists its lines")]
     NoSuchLine { order: OrderId, line: String },
     #[error("{asked} units of line `{line}` cannot leave, {left} are left to ship")]

@@ -472,6 +472,17 @@ pub async fn find_external(conn: &mut impl Sql, tenant: &Tenant, connection: &Co
     Ok(row.map(|row| row.get(0)).transpose()?)
 }
 
+pub async fn exists(conn: &mut impl Sql, tenant: &Tenant, order: &OrderId) -> Result<bool> {
+    Ok(conn.fetch_optional("SELECT 1 FROM orders WHERE tenant = $1 AND id = $2", args![tenant, order]).await?.is_some())
+}
+
+/// At most ten: more cannot be told apart by a person anyway.
+pub async fn by_number(conn: &mut impl Sql, tenant: &Tenant, number: &str) -> Result<Vec<OrderId>> {
+    let sql = "SELECT id FROM orders WHERE tenant = $1 AND (number = $2 OR number = $3) ORDER BY id LIMIT 10";
+    let rows = conn.fetch_all(sql, args![tenant, number, format!("#{number}")]).await?;
+    rows.iter().map(|row| Ok(row.get(0)?)).collect()
+}
+
 pub async fn parked(conn: &mut impl Sql, tenant: &Tenant, connection: Option<&ConnectionId>, limit: u32) -> Result<Vec<OrderView>> {
     let rows = conn
         .fetch_all(

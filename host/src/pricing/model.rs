@@ -144,8 +144,35 @@ pub struct Policy {
     pub band: Decimal,
     /// Units of the shop's currency per unit of the base price's; the rate of the day if absent.
     pub locked_rate: Option<Decimal>,
+    /// Added to every rate, in 1/10000: what the conversion costs.
+    pub markup_bps: Decimal,
     /// Rates older than this price nothing anew; what was said of all prices (`rate use`) if absent.
     pub max_age_days: Option<u32>,
+    /// Price lists of the channel beside its own prices: for other markets or groups of customers.
+    pub lists: Vec<ChannelList>,
+}
+
+/// One price list of a channel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelList {
+    /// The channel's id of it, such as Shopify's `gid://shopify/PriceList/1`.
+    pub id: String,
+    pub currency: Currency,
+    /// Whose prices it shows; any country's or group's if absent.
+    #[serde(default)]
+    pub country: Option<String>,
+    #[serde(default)]
+    pub group: Option<String>,
+}
+
+impl ChannelList {
+    fn check(&self) -> Result<(), Error> {
+        if self.id.trim().is_empty() || self.id.chars().count() > 200 || self.id.chars().any(char::is_control) {
+            return Err(Error::invalid("lists", &self.id, "give the channel's id of the price list"));
+        }
+        self.country.as_deref().map_or(Ok(()), |code| country(code).map(drop))
+    }
 }
 
 impl Default for Policy {
@@ -161,7 +188,9 @@ impl Default for Policy {
             min_margin_rate: None,
             band: Decimal::new(15, 3),
             locked_rate: None,
+            markup_bps: Decimal::ZERO,
             max_age_days: None,
+            lists: Vec::new(),
         }
     }
 }
@@ -189,6 +218,15 @@ impl Policy {
         }
         if let Some(rate) = self.locked_rate.filter(|rate| *rate <= Decimal::ZERO) {
             return Err(Error::invalid("locked_rate", rate, "give units of the shop's currency per unit of the base price's, above zero"));
+        }
+        for (at, list) in self.lists.iter().enumerate() {
+            list.check()?;
+            if self.lists[..at].iter().any(|other| other.id == list.id) {
+                return Err(Error::invalid("lists", &list.id, "name each price list once"));
+            }
+        }
+        if self.markup_bps < Decimal::ZERO || self.markup_bps > Decimal::from(10_000) {
+            return Err(Error::invalid("markup_bps", self.markup_bps, "give 0 to 10000, such as 150 for 1.5 %"));
         }
         self.country.as_deref().map_or(Ok(()), |code| country(code).map(drop))
     }

@@ -6,7 +6,7 @@ use entrepot_crossborder::pricing::{self as rules, Costs, Listing, Priced, Repri
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::model::{Policy, PricedFor, country, today};
+use super::model::{ChannelList, Policy, PricedFor, country, today};
 use super::{Base, Error, Line, bases, policy, rates, store};
 use crate::connections::Connection;
 use crate::ctx::{Ctx, Tenant};
@@ -70,6 +70,20 @@ pub async fn standard(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) -
     })
 }
 
+/// Every price list of a connection that prices are made for, `""` being the shop's own prices.
+pub async fn of_lists(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection) -> Result<Vec<(String, Asked)>, Error> {
+    let own = standard(conn, ctx, connection).await?;
+    let of = |list: &ChannelList| {
+        let country = list.country.as_deref().map(country).transpose()?;
+        // A rate that the merchant locked is for the shop's own currency.
+        let policy = Policy { locked_rate: own.policy.locked_rate.filter(|_| own.currency == Some(list.currency)), ..own.policy.clone() };
+        Ok((list.id.clone(), Asked { currency: Some(list.currency), country, group: list.group.clone(), policy, ..own.clone() }))
+    };
+    let mut lists = own.policy.lists.iter().map(of).collect::<Result<Vec<_>, Error>>()?;
+    lists.insert(0, (String::new(), own));
+    Ok(lists)
+}
+
 pub async fn quote(conn: &mut impl Sql, ctx: &Ctx, asked: &Asked, variants: &[VariantId]) -> Result<BTreeMap<VariantId, Quoted>, Error> {
     let bases = bases(conn, &ctx.tenant, variants).await?;
     let lines = store::lines_for(conn, &ctx.tenant, &asked.connection, variants).await?;
@@ -106,7 +120,8 @@ async fn one(
 ) -> Result<Result<Priced, String>, Error> {
     let Some(currency) = asked.currency else {
         return Ok(Err(
-            "the currency of the channel is not known; hint: `entrepot connection check`, or `entrepot price channel --currency`".into(),
+            "the currency of the channel is not known; hint: `entrepot connection check`, or `entrepot price channel NAME currency=EUR`"
+                .into(),
         ));
     };
     let fixed = line.and_then(|line| line.line.fixed);
@@ -155,13 +170,22 @@ async fn rate(
     if from == to {
         return Ok(Ok((Exact::ONE, Vec::new())));
     }
-    if let Some(locked) = asked.policy.locked_rate {
-        return Ok(Ok((Exact::from_decimal(locked), vec![format!("locked rate {locked} {to} per {from}")])));
+    let (rate, words) = match asked.policy.locked_rate {
+        Some(locked) => (Exact::from_decimal(locked), format!("locked rate {locked} {to} per {from}")),
+        None => match rates::rate(conn, tenant, from.code(), to.code(), asked.on, asked.policy.max_age_days).await? {
+            Ok((rate, day)) => (rate, format!("rate {from} to {to} of {day}")),
+            Err(error) => return Ok(Err(format!("no rate from {from} to {to} may be used: {error}"))),
+        },
+    };
+    Ok(marked_up(rate, words, asked.policy.markup_bps).map_err(|error| error.to_string()))
+}
+
+fn marked_up(rate: Exact, words: String, bps: Decimal) -> Result<(Exact, Vec<String>), crate::money::Error> {
+    if bps.is_zero() {
+        return Ok((rate, vec![words]));
     }
-    Ok(match rates::rate(conn, tenant, from.code(), to.code(), asked.on, asked.policy.max_age_days).await? {
-        Ok((rate, day)) => Ok((rate, vec![format!("rate {from} to {to} of {day}")])),
-        Err(error) => Err(format!("no rate from {from} to {to} may be used: {error}")),
-    })
+    let rate = rate.mul(Exact::ONE.add(Exact::from_decimal(bps).div(Exact::from_int(10_000))?)?)?;
+    Ok((rate, vec![words, format!("+ {} % markup", (bps / Decimal::ONE_HUNDRED).normalize())]))
 }
 
 type Floor = (Option<Costs>, Vec<String>);

@@ -72,6 +72,7 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
             let retry_after_ms = failure.retry_after_ms.map(i64::from);
             match failure.fault {
                 Fault::Throttled => HandlerError::Throttled { at_ms: now_ms + retry_after_ms.unwrap_or(THROTTLE_PAUSE_MS) },
+                Fault::Remote | Fault::Network => HandlerError::Away { reason: failure.message, retry_after_ms },
                 _ => HandlerError::Failed { reason: failure.message, retry_after_ms },
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::push::Field;
-use super::{Error, push, push_lane, store};
+use super::{Error, push_lane, store};
 use crate::catalog;
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, ListingId, VariantId};
@@ -23,17 +23,17 @@ pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) 
     let shown: Vec<VariantId> = variants.iter().cloned().chain(kits).collect::<BTreeSet<_>>().into_iter().collect();
     let listings = listings::listings_of_variants(tx, &ctx.tenant, &shown).await?;
     let told: Vec<_> = listings.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
-    want(tx, ctx, &told).await
+    want(tx, ctx, Field::Stock, &told).await
 }
 
 /// These listings are to be told anew. Lanes first: a push holds its lane before it touches what its listings were told, and
 /// two units of work that lock the same rows in opposite directions wait for each other until the database kills one.
-pub async fn want(tx: &mut WriteTx, ctx: &Ctx, told: &[(&ListingId, &ConnectionId)]) -> Result<(), Error> {
-    let mut lanes: Vec<_> = told.iter().map(|(_, connection)| push_lane(connection)).collect();
+pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: Field, told: &[(&ListingId, &ConnectionId)]) -> Result<(), Error> {
+    let mut lanes: Vec<_> = told.iter().map(|(_, connection)| field.lane(connection)).collect();
     lanes.sort();
     lanes.dedup();
     lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms()).await?;
-    store::want(tx, ctx, push::STOCK, told).await
+    store::want(tx, ctx, field.as_str(), told).await
 }
 
 /// How much a connection shows has changed: every linked listing of it is told anew.

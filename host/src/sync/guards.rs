@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::push::{Field, Shows, Want, price};
+use super::push::{Field, Shows, Want, price, raises};
 use super::store::{self, Desired};
 use super::{Error, fanout};
 use crate::connections::{self, Connection};
@@ -118,9 +118,15 @@ impl Guard {
     }
 
     /// Why this value must not go out now, and what a person can do.
-    pub fn objects(&mut self, desired: &Desired, listing: &Listing, value: &Shows) -> Option<String> {
+    /// `closed`: the gates that are closed for it, which no person opens but by the facts they ask for.
+    pub fn objects(&mut self, desired: &Desired, listing: &Listing, value: &Shows, closed: Option<String>) -> Option<String> {
         if self.paused.contains(&desired.listing) {
             return Some(format!("this listing is paused; hint: `entrepot sync resume --listing {}`", desired.listing));
+        }
+        if let Some(why) = closed
+            && raises(value, desired.told.as_ref())
+        {
+            return Some(why);
         }
         let allowed = desired.allowed.as_ref() == Some(value);
         let way = format!("hint: `entrepot sync plan {}` shows it, `entrepot sync apply PLAN` lets it through", quoted(&self.connection));
@@ -140,11 +146,19 @@ impl Guard {
                 self.emptied.push(desired.listing.clone());
                 None
             }
-            Shows::Price(new) if !allowed => {
-                let shown = desired.told.as_ref().and_then(Shows::price).or_else(|| price::seen(listing))?;
+            Shows::Prices(new) => {
+                let (told, let_through) = [&desired.told, &desired.allowed].map(|shows| shows.as_ref().and_then(Shows::prices)).into();
                 let limit = self.limits.price_move_bps;
-                moves_more(shown, *new, limit)
-                    .then(|| format!("held: from {shown} to {new} is more than the {} that one price may move; {way}", percent(limit)))
+                new.0.iter().filter(|(list, price)| let_through.and_then(|allowed| allowed.0.get(*list)) != Some(price)).find_map(
+                    |(list, new)| {
+                        let seen = || price::seen(listing).filter(|_| list.is_empty());
+                        let shown = told.and_then(|told| told.0.get(list)).copied().or_else(seen)?;
+                        let of = if list.is_empty() { String::new() } else { format!(" in {list}") };
+                        moves_more(shown, *new, limit).then(|| {
+                            format!("held: from {shown} to {new}{of} is more than the {} that one price may move; {way}", percent(limit))
+                        })
+                    },
+                )
             }
             _ => None,
         }

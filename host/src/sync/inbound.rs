@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use futures::future::BoxFuture;
 
+use super::drift::Picture;
 use super::error::ending;
 use super::intake::{self, Arrived};
-use super::listings::Picture;
 use super::{Error, Session, Sync, convert, listings, on_behalf, store};
 use crate::clock::to_rfc3339;
 use crate::connections::{self, Connection, Health};

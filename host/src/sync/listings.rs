@@ -1,14 +1,14 @@
 //! Reading what exists on a channel: at first, on a schedule, and when a webhook says that something changed.
 //!
-//! While a connection is live, a quantity that differs from what the channel was told is drift: it is taken as what the channel
-//! shows, and the listing is due again.
+//! While a connection is live, a quantity or a price that differs from what the channel was told is drift; see [`super::drift`].
 
 use futures::future::BoxFuture;
 
+use super::drift::{self, Picture};
 use super::error::ending;
-use super::push::{STOCK, Shows, Told};
-use super::{Error, Session, Sync, convert, fanout, on_behalf, poll, store};
-use crate::connections::{self, Connection};
+use super::reading::{self, Reading};
+use super::{Error, Session, Sync, convert, health, store};
+use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::id::ListingId;
 use crate::identity::{self, Kind};
@@ -28,28 +28,10 @@ impl Handler for Listings {
 }
 
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
-    let Some(id) = claim.connection() else { return Ok(()) };
-    let ctx = &on_behalf(ctx, id);
-    let mut conn = sync.store.read().await?;
-    let Some(connection) = connections::find(&mut conn, &ctx.tenant, id).await? else { return Ok(()) };
-    let cursor = store::cursor(&mut conn, ctx, id, STREAM).await?;
-    drop(conn);
-    if !connection.may_read() {
-        return Ok(());
-    }
-    let session = sync.connectors.session(sync, ctx, &connection).await?;
-    if !session.caller.offers(STREAM) {
-        return Ok(());
-    }
+    let Some(Reading { ctx, connection, cursor, session }) = reading::open(sync, ctx, claim, STREAM).await? else { return Ok(()) };
     let since_ms = ctx.now_ms();
-    let page = match session.caller.listings_pull(session.context(1, ""), cursor, PAGE).await {
-        Ok(page) => page,
-        Err(error) => {
-            let error = Error::from(error);
-            poll::note_health(sync, ctx, &connection, Some(&error)).await?;
-            return Err(error);
-        }
-    };
+    let page = session.caller.listings_pull(session.context(1, ""), cursor, PAGE).await;
+    let page = health::heard(sync, &ctx, &connection, page).await?;
     let (mut found, mut refusals) = (Vec::new(), Vec::new());
     for listing in page.listings {
         let external_id = listing.external_id.clone();
@@ -59,7 +41,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         }
     }
     let (cursor, more) = (page.cursor, page.more);
-    let (store, ctx, claim, connection) = (sync.store.clone(), ctx.clone(), claim.clone(), connection);
+    let (store, claim) = (sync.store.clone(), claim.clone());
     store
         .write(move |tx| {
             Box::pin(async move {
@@ -88,15 +70,6 @@ pub async fn read(session: &Session, external_ids: Vec<String>) -> Result<Vec<Ch
     Ok(found.into_iter().filter_map(|listing| convert::listing(listing).ok()).collect())
 }
 
-/// How much a picture of a listing is worth.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Picture {
-    /// Read from the channel after this instant.
-    Read { since_ms: i64 },
-    /// Carried by a webhook, which may be late or doubled.
-    Carried,
-}
-
 /// Stores what the channel showed, and heals drift while the connection is live.
 pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &[ChannelListing], picture: Picture) -> Result<(), Error> {
     if found.is_empty() {
@@ -113,8 +86,11 @@ pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &
             }
         }
     }
-    let shown = found.iter().filter_map(|listing| Some((kept.ids.get(&listing.external_id)?.clone(), listing.levels.clone())));
-    heal(tx, ctx, connection, shown.collect(), picture).await
+    let known = |listing: &ChannelListing| kept.ids.get(&listing.external_id).cloned();
+    let levels = found.iter().filter_map(|listing| Some((known(listing)?, listing.levels.clone()))).collect();
+    drift::heal_stock(tx, ctx, connection, levels, picture).await?;
+    let prices = found.iter().filter_map(|listing| Some((known(listing)?, drift::price_of(listing)?))).collect();
+    drift::heal_prices(tx, ctx, connection, prices, picture).await
 }
 
 /// `key=value` of everything a connector wants back; webhooks may name a listing by one.
@@ -137,54 +113,7 @@ pub async fn levels_told(
         None => listings::find_external(tx, &ctx.tenant, &connection.id, &[name]).await?.into_values().next().map(|listing| listing.id),
     };
     match id {
-        Some(id) => heal(tx, ctx, connection, vec![(id, levels.to_vec())], Picture::Carried).await,
+        Some(id) => drift::heal_stock(tx, ctx, connection, vec![(id, levels.to_vec())], Picture::Carried).await,
         None => Ok(()),
     }
-}
-
-/// Levels by the channel's location.
-type Levels = Vec<(Option<String>, i64)>;
-
-/// Where the channel shows something else than it was told, it is told again. What was read after the last push is what the
-/// channel shows; what a webhook carried only raises a doubt.
-async fn heal(
-    tx: &mut WriteTx,
-    ctx: &Ctx,
-    connection: &Connection,
-    shown: Vec<(ListingId, Levels)>,
-    picture: Picture,
-) -> Result<(), Error> {
-    if !connection.may_push() {
-        return Ok(());
-    }
-    let ids: Vec<ListingId> = shown.iter().map(|(id, _)| id.clone()).collect();
-    let told = store::told_of(tx, &ctx.tenant, STOCK, &ids).await?;
-    let mut drifted = Vec::new();
-    for (id, levels) in &shown {
-        let Some(known) = told.get(id) else { continue };
-        let Some(value) = known.told.as_ref().and_then(Shows::quantities) else { continue };
-        let here = levels.iter().filter_map(|(place, quantity)| {
-            let place = place.clone().unwrap_or_default();
-            value.0.contains_key(&place).then_some((place, *quantity))
-        });
-        let here = Told(here.collect());
-        let differs = here.0.iter().any(|(place, quantity)| value.0.get(place) != Some(quantity));
-        // While something is on its way, the difference may only be that.
-        if !differs || known.version != known.sent_version {
-            continue;
-        }
-        let whole = here.0.len() == value.0.len();
-        let trusted = matches!(picture, Picture::Read { since_ms } if whole && known.told_at.is_none_or(|at| at < since_ms));
-        tracing::info!(connection = %connection.name, listing = %id, told = ?value.0, found = ?here.0, trusted, "another quantity than the channel was told");
-        drifted.push((id, trusted.then_some(Shows::Quantities(here))));
-    }
-    if drifted.is_empty() {
-        return Ok(());
-    }
-    let due: Vec<_> = drifted.iter().map(|(id, _)| (*id, &connection.id)).collect();
-    fanout::want(tx, ctx, &due).await?;
-    for (id, here) in &drifted {
-        store::told_is(tx, ctx, id, STOCK, here.as_ref()).await?;
-    }
-    Ok(())
 }

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::golive::all;
 use super::guards::push_lanes;
-use super::push::{Field, Shows, Told, Want, price, wanted_of};
+use super::push::{Field, Prices, Shows, Told, Want, price, raises, wanted_of};
 use super::{Error, Sync, store, writeback_lane};
 use crate::connections::{self, Connection, State};
 use crate::ctx::Ctx;
@@ -40,13 +40,16 @@ pub struct Planned {
     pub held: Option<String>,
 }
 
-/// One listing that would show another price.
+/// One listing that would show another price, in the channel's own prices or in one of its lists.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PlannedPrice {
     pub listing: ListingId,
     pub external_id: String,
     pub sku: Option<String>,
     pub title: String,
+    /// The channel's price list, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
     pub shows: Option<Money>,
     pub would_show: Money,
     pub reason: String,
@@ -200,6 +203,8 @@ async fn quantities(
             found.unchanged += 1;
             continue;
         }
+        let (value, shown) = (Shows::Quantities(wanted.value.clone()), Shows::Quantities(shows.clone()));
+        let closed = wanted.closed.filter(|_| raises(&value, Some(&shown)));
         found.changes.stock.push(Planned {
             listing: wanted.listing.id,
             external_id: wanted.listing.external_id,
@@ -208,7 +213,7 @@ async fn quantities(
             shows,
             would_show: wanted.value,
             reason: wanted.reason,
-            held: known.and_then(|known| known.held.and(known.problem)),
+            held: closed.or(known.and_then(|known| known.held.and(known.problem))),
         });
     }
     Ok(())
@@ -224,25 +229,38 @@ async fn prices(
     let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
     let told = store::told_of(conn, &ctx.tenant, Field::Price.as_str(), &ids).await?;
     let last = |listing: &Listing| {
-        let known = told.get(&listing.id).and_then(|known| known.told.as_ref()).and_then(Shows::price);
-        Some((listing.id.clone(), known.or_else(|| price::seen(listing))?))
+        let known = told.get(&listing.id).and_then(|known| known.told.as_ref()).and_then(Shows::prices).cloned();
+        let seen = || Shows::of_price(price::seen(listing)?).prices().cloned();
+        Some((listing.id.clone(), known.or_else(seen)?))
     };
-    let shown: BTreeMap<ListingId, Money> = listings.iter().filter_map(last).collect();
+    let shown: BTreeMap<ListingId, Prices> = listings.iter().filter_map(last).collect();
     for (id, want) in price::wants_of(conn, ctx, connection, listings, &shown).await? {
         match want {
             Want::Nothing { listing, reason } => {
                 found.no_price.push(NoPrice { listing: id, sku: listing.sku, title: listing.title, reason });
             }
             Want::Show { listing, value, reason, .. } => {
-                let Some(would_show) = value.price() else { continue };
-                let shows = shown.get(&id).copied();
-                if shows == Some(would_show) {
-                    found.unchanged += 1;
-                    continue;
-                }
                 let held = told.get(&id).and_then(|known| known.held.as_ref().and(known.problem.clone()));
-                let (external_id, sku, title) = (listing.external_id, listing.sku, listing.title);
-                found.changes.prices.push(PlannedPrice { listing: id, external_id, sku, title, shows, would_show, reason, held });
+                let mut same = true;
+                for (list, would_show) in value.prices().into_iter().flat_map(|prices| prices.0.clone()) {
+                    let shows = shown.get(&id).and_then(|prices| prices.0.get(&list)).copied();
+                    if shows == Some(would_show) {
+                        continue;
+                    }
+                    same = false;
+                    found.changes.prices.push(PlannedPrice {
+                        listing: id.clone(),
+                        external_id: listing.external_id.clone(),
+                        sku: listing.sku.clone(),
+                        title: listing.title.clone(),
+                        list: Some(list).filter(|list| !list.is_empty()),
+                        shows,
+                        would_show,
+                        reason: reason.clone(),
+                        held: held.clone(),
+                    });
+                }
+                found.unchanged += usize::from(same);
             }
         }
     }
@@ -337,7 +355,11 @@ async fn go_live(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, plan: &Pl
 
 async fn let_through(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, changes: &Changes) -> Result<(), Error> {
     let quantities = changes.stock.iter().map(|one| (Field::Stock, &one.listing, Shows::Quantities(one.would_show.clone())));
-    let prices = changes.prices.iter().map(|one| (Field::Price, &one.listing, Shows::Price(one.would_show)));
+    let mut listed: BTreeMap<&ListingId, Prices> = BTreeMap::new();
+    for one in &changes.prices {
+        listed.entry(&one.listing).or_default().0.insert(one.list.clone().unwrap_or_default(), one.would_show);
+    }
+    let prices = listed.into_iter().map(|(listing, prices)| (Field::Price, listing, Shows::Prices(prices)));
     let mut seen: Vec<(Field, &ListingId, Shows)> = quantities.chain(prices).collect();
     seen.sort_by(|a, b| (a.1, a.0.as_str()).cmp(&(b.1, b.0.as_str())));
     for (field, listing, value) in seen {
@@ -356,7 +378,7 @@ async fn push_prices(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, chang
         for listing in all(tx, ctx, &connection.id).await?.iter().filter(|listing| listing.link == Link::Linked) {
             store::want(tx, ctx, Field::Price.as_str(), &[(&listing.id, &connection.id)]).await?;
             let (Some(shown), Some(variant)) = (price::seen(listing), &listing.variant) else { continue };
-            store::told_is(tx, ctx, &listing.id, Field::Price.as_str(), Some(&Shows::Price(shown))).await?;
+            store::told_is(tx, ctx, &listing.id, Field::Price.as_str(), Some(&Shows::of_price(shown))).await?;
             pricing::remember(tx, ctx, &connection.id, &asked.of(variant), shown, listing.seen_at).await?;
         }
     }

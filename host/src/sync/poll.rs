@@ -4,8 +4,9 @@ use futures::future::BoxFuture;
 
 use super::error::ending;
 use super::intake::{self, Arrived};
-use super::{Error, Sync, convert, on_behalf, store};
-use crate::connections::{self, Connection, Health};
+use super::reading::{self, Reading};
+use super::{Error, Sync, convert, health, store};
+use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
 use crate::plugins::CallError;
@@ -26,27 +27,10 @@ impl Handler for Poll {
 }
 
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
-    let Some(id) = claim.connection() else { return Ok(()) };
-    let ctx = &on_behalf(ctx, id);
-    let mut conn = sync.store.read().await?;
-    let Some(connection) = connections::find(&mut conn, &ctx.tenant, id).await? else { return Ok(()) };
-    let cursor = store::cursor(&mut conn, ctx, id, STREAM).await?;
-    drop(conn);
-    if !connection.may_read() {
-        return Ok(());
-    }
-    let session = sync.connectors.session(sync, ctx, &connection).await?;
-    if !session.caller.offers(STREAM) {
-        return Ok(());
-    }
-    let page = match session.caller.orders_pull(session.context(1, ""), cursor, PAGE).await {
-        Ok(page) => page,
-        Err(error) => {
-            let error = Error::from(error);
-            note_health(sync, ctx, &connection, Some(&error)).await?;
-            return Err(error);
-        }
-    };
+    let Some(Reading { ctx, connection, cursor, session }) = reading::open(sync, ctx, claim, STREAM).await? else { return Ok(()) };
+    let ctx = &ctx;
+    let page = session.caller.orders_pull(session.context(1, ""), cursor, PAGE).await;
+    let page = health::heard(sync, ctx, &connection, page).await?;
     let mut refusals = Vec::new();
     let mut passing = None;
     for refused in page.refused {
@@ -74,7 +58,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     store_page(sync, ctx, claim, &connection, arrived, refusals, ending).await?;
     match passing {
         Some(failure) => Err(CallError::Failed(failure).into()),
-        None => note_health(sync, ctx, &connection, None).await,
+        None => health::note(sync, ctx, &connection, None).await,
     }
 }
 
@@ -134,29 +118,6 @@ async fn store_unit(
                 store::put_cursor(tx, &ctx, &connection.id, STREAM, &cursor).await?;
                 let outcome = if more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
                 Ok(lanes::finish(tx, &ctx, &claim, outcome).await?)
-            })
-        })
-        .await
-}
-
-/// Writes a change of health; a connection that goes on as before writes nothing.
-pub async fn note_health(sync: &Sync, ctx: &Ctx, connection: &Connection, error: Option<&Error>) -> Result<(), Error> {
-    let (health, reason) = match error.map(|error| (error.failure().map(|failure| failure.fault), error)) {
-        None => (Health::Healthy, None),
-        // Being asked to slow down is not being ill.
-        Some((Some(Fault::Throttled), _)) => return Ok(()),
-        Some((Some(Fault::Auth | Fault::Permission | Fault::Config), error)) => (Health::Refused, Some(error.to_string())),
-        Some((_, error)) => (Health::Failing, Some(error.to_string())),
-    };
-    if connection.health == health && connection.health_reason == reason {
-        return Ok(());
-    }
-    let (ctx, id) = (ctx.clone(), connection.id.clone());
-    sync.store
-        .write(move |tx| {
-            Box::pin(async move {
-                connections::record_health(tx, &ctx, &id, health, reason.as_deref()).await?;
-                Ok::<_, Error>(())
             })
         })
         .await

@@ -12,12 +12,14 @@ pub mod price;
 mod stock;
 mod value;
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 pub use field::{Field, Want};
 use outcome::Batch;
-pub use value::{Shows, Told, Wanted};
+pub use value::{Prices, Shows, Told, Wanted, raises};
 
 use super::error::ending;
 use super::guards::{self, Guard};
@@ -45,8 +47,8 @@ pub struct Change {
     handles: Vec<(String, String)>,
     value: Shows,
     previous: Option<Shows>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    priced: Option<PricedFor>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    priced: BTreeMap<String, PricedFor>,
 }
 
 pub struct Push(pub Sync);
@@ -86,9 +88,14 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
                 conn = sync.store.read().await?;
             }
             let wants = field.wants(&mut conn, ctx, &connection, &due).await?;
+            if field == Field::Stock {
+                drop(conn);
+                stock::ask(sync, ctx, &connection, &mut due, &wants).await?;
+                conn = sync.store.read().await?;
+            }
             let guard = Guard::of(&mut conn, ctx, &connection, &pauses, &wants).await?;
             drop(conn);
-            match compose::compose(sync, ctx, claim, &connection, field, compose::sort(due, wants, guard)).await? {
+            match compose::compose(sync, ctx, claim, &connection, field, compose::sort(due, wants, guard, ctx.now_ms())).await? {
                 Some(effect) => effect,
                 None => return end_run(sync, ctx, claim, &connection, field).await,
             }

@@ -10,12 +10,12 @@ use jiff::civil::Date;
 
 use super::convert::{self, Refusal};
 use super::error::ending;
-use super::{Error, Sync, on_behalf, poll, store};
-use crate::connections::{self, Connection};
+use super::reading::{self, Reading};
+use super::{Error, Sync, health, store};
+use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::lanes::{self, Claim, Handler, HandlerError, Outcome};
 use crate::money::decimal_from_text;
-use crate::plugins::wire::Fault;
 use crate::plugins::wire::rates_in::{Publication, RateKind as WireKind, RatePage};
 use crate::rates::{self, Observation, Purpose, SeriesKey};
 use entrepot_crossborder::fx::RateKind;
@@ -33,53 +33,15 @@ impl Handler for Rates {
 }
 
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
-    let Some(id) = claim.connection() else { return Ok(()) };
-    let ctx = &on_behalf(ctx, id);
-    let mut conn = sync.store.read().await?;
-    let Some(connection) = connections::find(&mut conn, &ctx.tenant, id).await? else { return Ok(()) };
-    let cursor = store::cursor(&mut conn, ctx, id, STREAM).await?;
-    drop(conn);
-    if !connection.may_read() {
-        return Ok(());
-    }
-    let session = sync.connectors.session(sync, ctx, &connection).await?;
-    if !session.caller.offers(STREAM) {
-        return Ok(());
-    }
-    let page = match session.caller.rates_pull(session.context(1, ""), cursor, PAGE).await {
-        Ok(page) => page,
-        Err(error) => {
-            let error = Error::from(error);
-            poll::note_health(sync, ctx, &connection, Some(&error)).await?;
-            return wait_out(sync, ctx, claim, error).await;
-        }
-    };
+    let Some(Reading { ctx, connection, cursor, session }) = reading::open(sync, ctx, claim, STREAM).await? else { return Ok(()) };
+    let ctx = &ctx;
+    let page = session.caller.rates_pull(session.context(1, ""), cursor, PAGE).await;
+    let page = health::heard(sync, ctx, &connection, page).await?;
     take(sync, ctx, claim, &connection, read(&connection.plugin, page)?).await?;
     // Whoever asks next, perhaps inside a unit of work, finds the table made.
     rates::table(&mut sync.store.read().await?, &ctx.tenant, Purpose::Tax).await?;
-    poll::note_health(sync, ctx, &connection, None).await
+    health::note(sync, ctx, &connection, None).await
 }
-
-/// A source that is down for a day is no lane that stands still: after some quick tries it is left alone for a while, for as
-/// long as it takes. The connection's health says so meanwhile.
-async fn wait_out(sync: &Sync, ctx: &Ctx, claim: &Claim, error: Error) -> Result<(), Error> {
-    let outage = error.failure().is_some_and(|failure| matches!(failure.fault, Fault::Remote | Fault::Network));
-    if !outage || claim.failures() < QUICK_TRIES {
-        return Err(error);
-    }
-    let (ctx, claim) = (ctx.clone(), claim.clone());
-    sync.store
-        .write(move |tx| {
-            Box::pin(async move {
-                lanes::fence(tx, &claim).await?;
-                Ok(lanes::finish(tx, &ctx, &claim, Outcome::Again { at_ms: ctx.now_ms() + OUTAGE_PAUSE_MS }).await?)
-            })
-        })
-        .await
-}
-
-const QUICK_TRIES: i64 = 4;
-const OUTAGE_PAUSE_MS: i64 = 15 * 60_000;
 
 /// A page in our own strict form.
 struct Read {
@@ -188,6 +150,7 @@ async fn take(sync: &Sync, ctx: &Ctx, claim: &Claim, connection: &Connection, re
                 store::put_cursor(tx, &ctx, &id, STREAM, &read.cursor).await?;
                 if !read.more {
                     rates::ready(tx, &ctx, &source).await?;
+                    super::tax::rates_came(tx, &ctx).await?;
                 }
                 let outcome = if read.more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
                 Ok(lanes::finish(tx, &ctx, &claim, outcome).await?)

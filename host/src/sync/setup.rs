@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Sync, fanout, poll, store};
+use super::{Error, Sync, fanout, health, store};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
 use crate::id::{ConnectionId, VariantId};
@@ -89,15 +89,9 @@ fn made_secret(ctx: &Ctx) -> Secret {
 /// Does the credential work, and whose is it? The answer is stored with the connection.
 pub async fn check(sync: &Sync, ctx: &Ctx, connection: &Connection) -> Result<wire::Account, Error> {
     let session = sync.connectors.session(sync, ctx, connection).await?;
-    let account = match session.caller.check(session.context(1, "")).await {
-        Ok(account) => account,
-        Err(error) => {
-            let error = Error::from(error);
-            poll::note_health(sync, ctx, connection, Some(&error)).await?;
-            return Err(error);
-        }
-    };
-    poll::note_health(sync, ctx, connection, None).await?;
+    let account = session.caller.check(session.context(1, "")).await;
+    let account = health::heard(sync, ctx, connection, account).await?;
+    health::note(sync, ctx, connection, None).await?;
     let stored = serde_json::json!({
         "external_id": account.external_id,
         "name": account.name,

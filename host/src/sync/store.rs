@@ -3,11 +3,13 @@
 //! An order by a key's text `|| ''` keeps SQLite from walking the primary key of a whole merchant to save a small sort.
 
 mod desired;
+mod drift;
 mod guards;
 mod plans;
 mod shown;
 
 pub use desired::*;
+pub use drift::*;
 pub use guards::*;
 pub use plans::*;
 pub use shown::{Shown, shown};

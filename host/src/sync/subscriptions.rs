@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::error::ending;
-use super::{Error, Sync, on_behalf, poll};
+use super::{Error, Sync, health, on_behalf};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::lanes::{Claim, Handler, HandlerError};
@@ -36,16 +36,8 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     let Some(webhooks) = &session.manifest().webhooks else { return Ok(()) };
     let ensured =
         session.caller.webhooks_ensure(session.context(1, ""), callback_url(public_url, &connection), webhooks.topics.clone()).await;
-    match ensured {
-        Ok(subscriptions) => {
-            let active = subscriptions.iter().filter(|subscription| subscription.active).count();
-            tracing::info!(connection = %connection.name, active, wanted = webhooks.topics.len(), "webhook subscriptions");
-            poll::note_health(sync, ctx, &connection, None).await
-        }
-        Err(error) => {
-            let error = Error::from(error);
-            poll::note_health(sync, ctx, &connection, Some(&error)).await?;
-            Err(error)
-        }
-    }
+    let subscriptions = health::heard(sync, ctx, &connection, ensured).await?;
+    let active = subscriptions.iter().filter(|subscription| subscription.active).count();
+    tracing::info!(connection = %connection.name, active, wanted = webhooks.topics.len(), "webhook subscriptions");
+    health::note(sync, ctx, &connection, None).await
 }

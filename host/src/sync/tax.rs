@@ -17,11 +17,12 @@ use basket::Basket;
 use super::error::ending;
 use super::{Error, Sync};
 use crate::catalog::{self, Variant};
-use crate::crossborder::{self, GoodsFacts, Moment, Refunded, Sold, Work};
+use crate::crossborder::{self, GoodsFacts, Moment, Refunded, Sold, Terms, Work};
 use crate::ctx::Ctx;
-use crate::id::{OrderId, VariantId};
+use crate::id::{ConnectionId, OrderId, VariantId};
 use crate::lanes::{self, Claim, Handler, HandlerError, LaneKey, LaneKind, Outcome};
 use crate::orders::{self, ChannelOrder, OrderView, Payment, Personal, Status};
+use crate::pricing;
 use crate::store::WriteTx;
 
 pub struct Tax(pub Sync);
@@ -120,8 +121,28 @@ async fn one(tx: &mut WriteTx, ctx: &Ctx, sync: &Sync, work: &Work) -> Result<()
     let zone = lanes::schedule::zone_of_merchant(tx, &ctx.tenant).await?;
     let sold = sold(&view, &whole, &personal, &Goods { known, goods }, &rules, &zone)?;
     let version = crossborder::freeze(tx, ctx, &sold, work.anew).await?;
+    let terms = terms(tx, ctx, &view.connection, &variants).await?;
+    crossborder::keep(tx, ctx, &sold, &terms).await?;
     tracing::debug!(order = %work.order, version, "tax worked out");
     Ok(())
+}
+
+/// How the prices of an order's goods were made: by which rate of the merchant's own, and with which markup.
+async fn terms(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, variants: &[VariantId]) -> Result<Terms, Error> {
+    let policy = pricing::policy(tx, &ctx.tenant, connection).await?;
+    let Some(rate) = policy.locked_rate else { return Ok(Terms { own_rate: None, markup_bps: policy.markup_bps }) };
+    let bases = pricing::bases(tx, &ctx.tenant, variants).await?;
+    let from = bases.values().find_map(|base| Some(base.price?.currency()));
+    Ok(Terms { own_rate: from.map(|currency| (currency, rate)), markup_bps: policy.markup_bps })
+}
+
+/// In the unit of work in which rates became known: orders that wait for one are looked at again.
+pub async fn rates_came(tx: &mut WriteTx, ctx: &Ctx) -> Result<(), Error> {
+    let waiting = crossborder::unlocked(tx, &ctx.tenant, 1_000).await?;
+    for (order, placed_at) in &waiting {
+        crossborder::note(tx, ctx, order, *placed_at).await?;
+    }
+    if waiting.is_empty() { Ok(()) } else { Ok(lanes::make_due(tx, ctx, &lane(), ctx.now_ms()).await?) }
 }
 
 struct Goods {

@@ -74,11 +74,13 @@ async fn run(upkeep: &Upkeep, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
         tracing::info!(bodies, keys, effects, "dropped what was kept long enough");
     }
     let zone = schedule::zone_of_merchant(&mut store.read().await?, &ctx.tenant).await?;
+    let drift_before = before(upkeep.keep.effect_days);
     let (ctx, claim, next) = (ctx.clone(), claim.clone(), next_night(&zone, now));
     store
         .write(move |tx| {
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
+                store::forget_drifts(tx, &ctx, drift_before).await?;
                 schedule::forget_fires(tx, &ctx.tenant, now.saturating_sub(FIRE_DAYS * DAY_MS)).await?;
                 Ok::<_, Error>(lanes::finish(tx, &ctx, &claim, Outcome::Again { at_ms: next }).await?)
             })

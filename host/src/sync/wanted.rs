@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Error;
 use super::push::{Told, Wanted};
+use super::{Error, gates};
 use crate::catalog;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
@@ -35,6 +35,7 @@ pub async fn wanted_of(
     let among: Option<BTreeSet<LocationId>> = (!places.is_empty()).then(|| places.iter().map(|(_, ours)| ours.clone()).collect());
     let ids: Vec<ListingId> = listings.iter().map(|listing| listing.id.clone()).collect();
     let seen = listings::levels(conn, &ctx.tenant, &ids).await?;
+    let closed = gates::closed(conn, ctx, connection, &variants).await?;
     let mut wanted = BTreeMap::new();
     for listing in listings.into_iter().filter(|listing| listing.tracking == Tracking::Tracked) {
         let Some((variant, sellable)) = listing.variant.as_ref().and_then(|variant| sellable.get_key_value(variant)) else { continue };
@@ -61,7 +62,8 @@ pub async fn wanted_of(
         if part < (left - safety).max(0) {
             reason.push_str(&format!(", {part} for this channel"));
         }
-        wanted.insert(listing.id.clone(), Wanted { listing, value: Told(value), reason });
+        let closed = closed.get(variant).cloned();
+        wanted.insert(listing.id.clone(), Wanted { listing, value: Told(value), reason, closed });
     }
     Ok(wanted)
 }

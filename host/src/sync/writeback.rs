@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::error::ending;
-use super::{Error, Session, Sync, fanout, on_behalf, poll, writeback_lane};
+use super::{Error, Session, Sync, fanout, health, on_behalf, writeback_lane};
 use crate::clock::to_rfc3339;
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
@@ -182,7 +182,7 @@ async fn tell(sync: &Sync, ctx: &Ctx, connection: &Connection, session: &Session
         }),
         Err(CallError::Failed(failure)) => {
             let told = later(failure.message.clone(), failure.retry_after_ms, failure.sent);
-            poll::note_health(sync, ctx, connection, Some(&CallError::Failed(failure).into())).await?;
+            health::note(sync, ctx, connection, Some(&CallError::Failed(failure).into())).await?;
             Ok(told)
         }
         Err(error) => Ok(later(error.to_string(), None, Sent::Maybe)),

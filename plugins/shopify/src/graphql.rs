@@ -30,6 +30,8 @@ pub const STOCK_BY_IDS: &str = document!("stock_by_ids", "level_fields");
 pub const SET_QUANTITIES: &str = document!("set_quantities");
 pub const PRICES_BY_IDS: &str = document!("prices_by_ids");
 pub const UPDATE_PRICES: &str = document!("update_prices");
+pub const LIST_PRICES: &str = document!("list_prices");
+pub const SET_LIST_PRICES: &str = document!("set_list_prices");
 pub const FULFILLMENT_ORDERS: &str = document!("fulfillment_orders");
 pub const FULFILLMENT_ORDER_LINES: &str = document!("fulfillment_order_lines");
 pub const CREATE_FULFILLMENT: &str = document!("create_fulfillment");
@@ -38,7 +40,7 @@ pub const CREATE_WEBHOOK: &str = document!("create_webhook");
 pub const DELETE_WEBHOOK: &str = document!("delete_webhook");
 
 /// All of them by name.
-pub const ALL: [(&str, &str); 26] = [
+pub const ALL: [(&str, &str); 28] = [
     ("orders_page", ORDERS_PAGE),
     ("orders_by_ids", ORDERS_BY_IDS),
     ("order_lines", ORDER_LINES),
@@ -59,6 +61,8 @@ pub const ALL: [(&str, &str); 26] = [
     ("set_quantities", SET_QUANTITIES),
     ("prices_by_ids", PRICES_BY_IDS),
     ("update_prices", UPDATE_PRICES),
+    ("list_prices", LIST_PRICES),
+    ("set_list_prices", SET_LIST_PRICES),
     ("fulfillment_orders", FULFILLMENT_ORDERS),
     ("fulfillment_order_lines", FULFILLMENT_ORDER_LINES),
     ("create_fulfillment", CREATE_FULFILLMENT),

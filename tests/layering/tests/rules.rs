@@ -101,6 +101,8 @@ const TABLES: &[(&str, &[&str])] = &[
             "tax_credit",
             "tax_line",
             "tax_difference",
+            "exchange_lock",
+            "exchange_entry",
         ],
     ),
     ("catalog", &["product", "variant", "component"]),
@@ -112,7 +114,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
     ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
     ("rates", &["rate", "rate_series", "rate_use"]),
-    ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal", "push_guard", "push_pause", "zeroed"]),
+    ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal", "push_guard", "push_pause", "zeroed", "drift"]),
     ("pricing", &["price_base", "price_line", "price_policy", "price_history"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];

@@ -74,6 +74,12 @@ impl OrderLock {
         Ok(Presented { price: Money::from_exact_rounded(value, self.quote, mode)?, locked_rate: rate.to_decimal(8, RoundingMode::HalfUp)? })
     }
 
+    /// What an amount in the buyer's currency is worth by the lock.
+    pub fn worth(&self, amount: Money) -> Result<Money, Error> {
+        let value = amount.exact().div(self.with_markup()?)?;
+        Ok(Money::from_exact_rounded(value, self.base, RoundingMode::HalfUp)?)
+    }
+
     pub fn is_expired(&self, on: Date) -> bool {
         self.expires_on.is_some_and(|last| on > last)
     }

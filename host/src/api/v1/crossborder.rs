@@ -16,10 +16,9 @@ use crate::api::request::{Admin, Body, Query, Raw, Reader, Writer};
 use crate::api::routes::Routes;
 use crate::app::App;
 use crate::crossborder::{self, ChannelFacts, EntityFacts, GoodsFacts, Parcel};
-use crate::id::OrderId;
 use crate::money::{Currency, Decimal, Money};
 use crate::page::PageRequest;
-use crate::sync::tax;
+use crate::sync::{fanout, gates, tax};
 use crate::{catalog, connections, orders};
 
 pub fn add(routes: Routes) -> Routes {
@@ -37,7 +36,7 @@ pub fn add(routes: Routes) -> Routes {
         .delete("/crossborder/rules/{file}", "Take a rule file out of force", remove_rules)
         .get("/variants/{variant}/tax", "What tax, customs and safety know of a variant", goods)
         .put("/variants/{variant}/tax", "Say what tax, customs and safety ask of a variant", set_goods)
-        .get("/variants/{variant}/gates", "What keeps an offer of it off channels that sell into `to`", gates)
+        .get("/variants/{variant}/gates", "What keeps an offer of it off channels that sell into `to`", closed_gates)
         .get("/orders/{order}/tax", "The tax of an order with its reasons, as frozen", explain)
         .get("/orders/{order}/papers", "The customs paper its parcel needs, and what that lacks", papers)
         .get("/crossborder/orders", "How orders stand; incomplete=true: only those whose answer lacks something", standings)
@@ -46,6 +45,8 @@ pub fn add(routes: Routes) -> Routes {
         .post("/crossborder/differences/settle", "Somebody has looked at the differences of an order", settle)
         .get("/crossborder/thresholds", "Running totals per legal entity against the lines the law draws", thresholds)
         .get("/crossborder/report", "The VAT return of a period; format=csv", report)
+        .post("/orders/{order}/payouts", "Book what an order in another currency than the books was paid out at", pay_out)
+        .get("/crossborder/gains", "What rates gained and lost on payouts and refunds of a period; format=csv", gains)
         .get("/crossborder/lists", "Sanction lists that were imported", lists)
         .put("/crossborder/lists/{list}", "Import a sanction list (CSV: id, name, aliases, country)", import_list)
         .delete("/crossborder/lists/{list}", "Forget a sanction list", remove_list)
@@ -81,7 +82,13 @@ async fn entity(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<St
 }
 
 async fn set_entity(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(facts): Body<EntityFacts>) -> Answer {
-    told(app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(crossborder::set_entity(tx, &ctx, &name, facts).await?) })).await?)
+    let set = app.store.write(move |tx| {
+        Box::pin(async move {
+            gates::facts_changed(tx, &ctx, None).await?;
+            Ok::<_, Error>(crossborder::set_entity(tx, &ctx, &name, facts).await?)
+        })
+    });
+    told(set.await?)
 }
 
 async fn remove_entity(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>) -> Answer {
@@ -102,13 +109,18 @@ struct Profile {
     collects: crossborder::Collects,
     #[serde(default)]
     ships_from: Option<String>,
+    #[serde(default)]
+    sells_to: Vec<String>,
 }
 
 async fn set_channel(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(profile): Body<Profile>) -> Answer {
     let connection = connections::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?.id;
-    let facts = ChannelFacts { kind: profile.kind, collects: profile.collects, ships_from: profile.ships_from };
+    let facts = ChannelFacts { kind: profile.kind, collects: profile.collects, ships_from: profile.ships_from, sells_to: profile.sells_to };
     let set = app.store.write(move |tx| {
-        Box::pin(async move { Ok::<_, Error>(crossborder::set_channel(tx, &ctx, &connection, &profile.entity, facts).await?) })
+        Box::pin(async move {
+            gates::facts_changed(tx, &ctx, Some(&connection)).await?;
+            Ok::<_, Error>(crossborder::set_channel(tx, &ctx, &connection, &profile.entity, facts).await?)
+        })
     });
     told(set.await?)
 }
@@ -148,15 +160,22 @@ fn in_force(set: &entrepot_crossborder::rules::RuleSet) -> Value {
 
 async fn set_rules(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Raw(file): Raw) -> Answer {
     let file = text(&file)?;
-    let set = app
-        .store
-        .write(move |tx| Box::pin(async move { Ok::<_, Error>(in_force(&*crossborder::set_rules(tx, &ctx, &name, &file).await?)) }));
+    let set = app.store.write(move |tx| {
+        Box::pin(async move {
+            gates::facts_changed(tx, &ctx, None).await?;
+            Ok::<_, Error>(in_force(&*crossborder::set_rules(tx, &ctx, &name, &file).await?))
+        })
+    });
     told(set.await?)
 }
 
 async fn remove_rules(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>) -> Answer {
-    let set =
-        app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(in_force(&*crossborder::remove_rules(tx, &ctx, &name).await?)) }));
+    let set = app.store.write(move |tx| {
+        Box::pin(async move {
+            gates::facts_changed(tx, &ctx, None).await?;
+            Ok::<_, Error>(in_force(&*crossborder::remove_rules(tx, &ctx, &name).await?))
+        })
+    });
     told(set.await?)
 }
 
@@ -168,11 +187,14 @@ async fn goods(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<Str
 
 async fn set_goods(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(facts): Body<GoodsFacts>) -> Answer {
     let variant = catalog::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?.id;
-    told(
-        app.store
-            .write(move |tx| Box::pin(async move { Ok::<_, Error>(crossborder::set_goods(tx, &ctx, &variant, facts).await?) }))
-            .await?,
-    )
+    let set = app.store.write(move |tx| {
+        Box::pin(async move {
+            let set = crossborder::set_goods(tx, &ctx, &variant, facts).await?;
+            fanout::stock_changed(tx, &ctx, std::slice::from_ref(&variant)).await?;
+            Ok::<_, Error>(set)
+        })
+    });
+    told(set.await?)
 }
 
 #[derive(Deserialize)]
@@ -184,7 +206,7 @@ struct Where {
     mode: Option<String>,
 }
 
-async fn gates(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<String>, Query(wanted): Query<Where>) -> Answer {
+async fn closed_gates(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<String>, Query(wanted): Query<Where>) -> Answer {
     let mut conn = app.store.read().await?;
     let variant = catalog::resolve(&mut conn, &ctx.tenant, &name).await?;
     let facts = crossborder::goods(&mut conn, &ctx.tenant, &variant.id).await?;
@@ -200,25 +222,12 @@ async fn gates(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<Str
         return Err(Error::new(Code::Invalid, message).about("to"));
     }
     let date = crossborder::day(ctx.now_ms(), &jiff::tz::TimeZone::UTC);
-    told(crossborder::gates(&set, &of(&variant, &facts), entity.as_ref(), &to, wanted.mode.as_deref(), date)?)
-}
-
-fn of<'a>(variant: &'a catalog::Variant, facts: &'a GoodsFacts) -> crossborder::Goods<'a> {
-    crossborder::Goods {
-        sku: variant.facts.sku.as_str(),
-        hs: variant.facts.hs_code.as_ref().map(catalog::HsCode::as_str),
-        origin: variant.facts.origin.as_ref().map(catalog::Country::as_str),
-        weight_g: variant.facts.weight_g,
-        facts,
-    }
+    told(crossborder::gates(&set, &gates::goods(&variant, &facts), entity.as_ref(), &to, wanted.mode.as_deref(), date)?)
 }
 
 async fn explain(State(app): State<App>, Reader(ctx): Reader, Path(id): Path<String>) -> Answer {
-    let id = OrderId::parse(&id)?;
     let mut conn = app.store.read().await?;
-    if orders::find(&mut conn, &ctx.tenant, &id).await?.is_none() {
-        return Err(orders::Error::Missing(id).into());
-    }
+    let id = orders::resolve(&mut conn, &ctx.tenant, &id).await?;
     told(crossborder::explain(&mut conn, &ctx.tenant, &id).await?)
 }
 
@@ -241,15 +250,15 @@ async fn papers(State(app): State<App>, Reader(ctx): Reader, Path(id): Path<Stri
             return Err(Error::new(Code::Invalid, format!("`{other}` is no way of transport; hint: give post or courier")).about("by"));
         }
     };
-    let id = OrderId::parse(&id)?;
     let mut conn = app.store.read().await?;
+    let id = orders::resolve(&mut conn, &ctx.tenant, &id).await?;
     let order = orders::find(&mut conn, &ctx.tenant, &id).await?.ok_or_else(|| orders::Error::Missing(id.clone()))?;
     let tax = crossborder::explain(&mut conn, &ctx.tenant, &id).await.ok();
     let variants: Vec<_> = order.lines.iter().filter_map(|line| line.variant.clone()).collect();
     let known = catalog::find_many(&mut conn, &ctx.tenant, &variants).await?;
     let facts = crossborder::goods_of(&mut conn, &ctx.tenant, &variants).await?;
     let nothing = GoodsFacts::default();
-    let goods: Vec<_> = known.values().map(|variant| of(variant, facts.get(&variant.id).unwrap_or(&nothing))).collect();
+    let goods: Vec<_> = known.values().map(|variant| gates::goods(variant, facts.get(&variant.id).unwrap_or(&nothing))).collect();
     let value = order.lines.iter().filter(|line| line.kind == orders::LineKind::Physical).map(|line| &line.total);
     let value = Money::sum(value, order.total.currency())?;
     // What the order and the catalogue fill in; who sends and by which number is for the label.
@@ -295,11 +304,15 @@ async fn standings(State(app): State<App>, Reader(ctx): Reader, Query(which): Qu
 #[serde(deny_unknown_fields)]
 struct Again {
     #[serde(default)]
-    order: Option<OrderId>,
+    order: Option<String>,
 }
 
 async fn again(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Again>) -> Answer {
-    told(json!({ "orders": tax::again(&app.sync, &ctx, wish.order).await? }))
+    let only = match &wish.order {
+        Some(order) => Some(orders::resolve(&mut app.store.read().await?, &ctx.tenant, order).await?),
+        None => None,
+    };
+    told(json!({ "orders": tax::again(&app.sync, &ctx, only).await? }))
 }
 
 #[derive(Deserialize)]
@@ -319,7 +332,7 @@ async fn differences(State(app): State<App>, Reader(ctx): Reader, Query(which): 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settled {
-    order: OrderId,
+    order: String,
     #[serde(default)]
     kind: Option<String>,
     #[serde(default)]
@@ -327,10 +340,11 @@ struct Settled {
 }
 
 async fn settle(State(app): State<App>, Writer(ctx): Writer, Body(wish): Body<Settled>) -> Answer {
+    let order = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &wish.order).await?;
     let settled = app.store.write(move |tx| {
         Box::pin(async move {
-            let count = crossborder::settle(tx, &ctx, &wish.order, wish.kind.as_deref(), &wish.note).await?;
-            Ok::<_, Error>(json!({ "order": wish.order, "settled": count }))
+            let count = crossborder::settle(tx, &ctx, &order, wish.kind.as_deref(), &wish.note).await?;
+            Ok::<_, Error>(json!({ "order": order, "settled": count }))
         })
     });
     told(settled.await?)
@@ -389,8 +403,49 @@ async fn report(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Quer
             let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
             Ok((kind, report.report.to_csv()).into_response())
         }
-        Some(other) => Err(Error::new(Code::Invalid, format!("there is no format `{other}`; hint: give json or csv")).about("format")),
+        Some(other) => Err(no_format(other)),
     }
+}
+
+async fn pay_out(
+    State(app): State<App>,
+    Writer(ctx): Writer,
+    Path(order): Path<String>,
+    Body(payout): Body<crossborder::Payout>,
+) -> Answer {
+    let order = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &order).await?;
+    let booked = app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(crossborder::pay_out(tx, &ctx, &order, &payout).await?) }));
+    told(booked.await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Booked {
+    period: String,
+    entity: Option<String>,
+    format: Option<String>,
+}
+
+async fn gains(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Query<Booked>) -> Result<Response, Error> {
+    let days = crossborder::period(&wanted.period)?;
+    let mut conn = app.store.read().await?;
+    let entity = match &wanted.entity {
+        Some(name) => Some(crossborder::get_entity(&mut conn, &ctx.tenant, name).await?),
+        None => None,
+    };
+    let rows = crossborder::gains(&mut conn, &ctx.tenant, entity.as_ref(), days).await?;
+    match wanted.format.as_deref() {
+        None | Some("json") => Ok(all(rows)?.into_response()),
+        Some("csv") => {
+            let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
+            Ok((kind, crossborder::gains_csv(&rows)).into_response())
+        }
+        Some(other) => Err(no_format(other)),
+    }
+}
+
+fn no_format(text: &str) -> Error {
+    Error::new(Code::Invalid, format!("there is no format `{text}`; hint: give json or csv")).about("format")
 }
 
 async fn lists(State(app): State<App>, Reader(ctx): Reader) -> Answer {

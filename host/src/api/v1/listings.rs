@@ -75,22 +75,37 @@ async fn apply(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<Str
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Chosen {
-    listings: Vec<ListingId>,
+    /// All parked ones if left out.
+    #[serde(default)]
+    listings: Option<Vec<ListingId>>,
 }
+
+/// Listings in one unit of work.
+const AT_ONCE: usize = 100;
 
 async fn create_missing(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(chosen): Body<Chosen>) -> Answer {
     let connection = connections::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?.id;
-    let by = ctx.clone();
-    let made = app.store.write(move |tx| {
-        Box::pin(async move {
-            let made = listings::create_missing(tx, &by, &connection, &chosen.listings).await?;
-            let variants: Vec<_> = made.created.iter().map(|(_, variant)| variant.clone()).collect();
-            fanout::stock_changed(tx, &by, &variants).await?;
-            fanout::prices_changed(tx, &by, Some(&variants)).await?;
-            Ok::<_, Error>(made)
-        })
-    });
-    let made = made.await?;
+    let chosen = match chosen.listings {
+        Some(chosen) => chosen,
+        None => listings::parked(&mut app.store.read().await?, &ctx.tenant, &connection).await?,
+    };
+    let mut made = listings::Missing::default();
+    for some in chosen.chunks(AT_ONCE) {
+        let (by, connection, some) = (ctx.clone(), connection.clone(), some.to_vec());
+        let unit = app.store.write(move |tx| {
+            Box::pin(async move {
+                let made = listings::create_missing(tx, &by, &connection, &some).await?;
+                let variants: Vec<_> = made.created.iter().map(|(_, variant)| variant.clone()).collect();
+                fanout::stock_changed(tx, &by, &variants).await?;
+                fanout::prices_changed(tx, &by, Some(&variants)).await?;
+                Ok::<_, Error>(made)
+            })
+        });
+        let more = unit.await?;
+        made.created.extend(more.created);
+        made.products.extend(more.products);
+        made.refused.extend(more.refused);
+    }
     let completed = intake::retry_parked(&app.sync, &ctx, None).await?;
     let created: Vec<_> = made.created.iter().map(|(listing, variant)| json!({ "listing": listing, "variant": variant })).collect();
     let refused: Vec<_> = made.refused.iter().map(|(listing, why)| json!({ "listing": listing, "message": why })).collect();

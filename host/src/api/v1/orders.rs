@@ -57,8 +57,8 @@ async fn list(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Query<
 }
 
 async fn show(State(app): State<App>, Viewer { ctx, scope }: Viewer, Path(id): Path<String>) -> Answer {
-    let id = OrderId::parse(&id)?;
     let mut conn = app.store.read().await?;
+    let id = orders::resolve(&mut conn, &ctx.tenant, &id).await?;
     let order = orders::find(&mut conn, &ctx.tenant, &id).await?.ok_or_else(|| orders::Error::Missing(id.clone()))?;
     let shipments = fulfilment::of_order(&mut conn, &ctx.tenant, &id).await?;
     let mut answer = serde_json::to_value(order)?;
@@ -71,13 +71,13 @@ async fn show(State(app): State<App>, Viewer { ctx, scope }: Viewer, Path(id): P
 }
 
 async fn events(State(app): State<App>, Reader(ctx): Reader, Path(id): Path<String>) -> Answer {
-    let id = OrderId::parse(&id)?;
+    let id = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &id).await?;
     let order = orders::find(&mut app.store.read().await?, &ctx.tenant, &id).await?;
     all(order.ok_or(orders::Error::Missing(id))?.events)
 }
 
 async fn ship(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(dispatch): Body<Dispatch>) -> Answer {
-    let id = OrderId::parse(&id)?;
+    let id = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &id).await?;
     let order = orders::find(&mut app.store.read().await?, &ctx.tenant, &id).await?.ok_or_else(|| orders::Error::Missing(id.clone()))?;
     let shipped = app.store.write(move |tx| {
         Box::pin(async move {
@@ -97,7 +97,7 @@ struct Serve {
 }
 
 async fn serve(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(wanted): Body<Serve>) -> Answer {
-    let id = OrderId::parse(&id)?;
+    let id = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &id).await?;
     let first = match &wanted.from {
         Some(name) => Some(locations::resolve(&mut app.store.read().await?, &ctx.tenant, name).await?.id),
         None => None,
@@ -119,7 +119,7 @@ fn yes() -> bool {
 }
 
 async fn take_back(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>, Body(back): Body<CameBack>) -> Answer {
-    let id = OrderId::parse(&id)?;
+    let id = orders::resolve(&mut app.store.read().await?, &ctx.tenant, &id).await?;
     if back.lines.is_empty() {
         return Err(Error::new(Code::Invalid, "nothing is said to have come back; hint: name lines and units").about("lines"));
     }

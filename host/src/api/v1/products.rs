@@ -94,16 +94,13 @@ async fn variant(State(app): State<App>, Reader(ctx): Reader, Path(name): Path<S
     told(answer)
 }
 
-/// A change of what no channel is shown is a change of what they should show.
+/// What is kept safe decides what channels show, and so do facts that a gate asks for.
 async fn change(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<String>, Body(patch): Body<VariantPatch>) -> Answer {
     let id: VariantId = catalog::resolve(&mut app.store.read().await?, &ctx.tenant, &name).await?.id;
     let changed = app.store.write(move |tx| {
         Box::pin(async move {
-            let republish = patch.safety.is_some();
             let changed = catalog::change_variant(tx, &ctx, &id, patch).await?;
-            if republish {
-                fanout::stock_changed(tx, &ctx, std::slice::from_ref(&id)).await?;
-            }
+            fanout::stock_changed(tx, &ctx, std::slice::from_ref(&id)).await?;
             Ok::<_, Error>(changed)
         })
     });

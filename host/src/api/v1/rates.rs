@@ -166,7 +166,14 @@ async fn record(app: &App, ctx: &Ctx, series: &SeriesKey, title: &str, observati
             .await?;
     }
     let (ctx, source) = (ctx.clone(), series.source.clone());
-    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(rates::ready(tx, &ctx, &source).await?) })).await?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                rates::ready(tx, &ctx, &source).await?;
+                Ok::<_, Error>(crate::sync::tax::rates_came(tx, &ctx).await?)
+            })
+        })
+        .await?;
     Ok(recorded)
 }
 
@@ -196,6 +203,13 @@ async fn set_use(State(app): State<App>, Writer(ctx): Writer, Path(purpose): Pat
     let series = chosen.series.as_deref().map(SeriesKey::parse).transpose()?;
     let wanted = Use { purpose: Purpose::parse(&purpose)?, series, max_age_days: chosen.max_age_days };
     let answer = json!(wanted);
-    app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(rates::set_use(tx, &ctx, &wanted).await?) })).await?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                rates::set_use(tx, &ctx, &wanted).await?;
+                Ok::<_, Error>(crate::sync::tax::rates_came(tx, &ctx).await?)
+            })
+        })
+        .await?;
     told(answer)
 }

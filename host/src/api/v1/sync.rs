@@ -20,6 +20,7 @@ use crate::{connections, sync as flows};
 pub fn add(routes: Routes) -> Routes {
     routes
         .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
+        .get("/sync/drift", "What channels showed and had not been told, newest first", drifts)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
         .post("/sync/lanes/release", "Let a lane that stands still run now", release)
         .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment", run)
@@ -76,6 +77,37 @@ async fn failing(State(app): State<App>, Reader(ctx): Reader, Query(which): Quer
     let limit = PageRequest { cursor: None, limit: which.limit }.limit();
     let found = lanes::list(&mut app.store.read().await?, &ctx, filter, None, limit).await?;
     all(found.iter().map(lane).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    connection: Option<String>,
+    /// RFC 3339.
+    since: Option<jiff::Timestamp>,
+    limit: Option<u32>,
+}
+
+async fn drifts(State(app): State<App>, Reader(ctx): Reader, Query(seen): Query<Seen>) -> Answer {
+    let mut conn = app.store.read().await?;
+    let connection = match &seen.connection {
+        Some(name) => Some(connections::resolve(&mut conn, &ctx.tenant, name).await?.id),
+        None => None,
+    };
+    let since_ms = seen.since.map_or(0, jiff::Timestamp::as_millisecond);
+    let limit = PageRequest { cursor: None, limit: seen.limit }.limit();
+    let found = sync::drift::list(&mut conn, &ctx.tenant, connection.as_ref(), since_ms, limit).await?;
+    let names = connections::names(&mut conn, &ctx.tenant).await?;
+    let ids: Vec<_> = found.iter().map(|drift| drift.listing.clone()).collect();
+    let listings = crate::listings::find_many(&mut conn, &ctx.tenant, &ids).await?;
+    let row = |drift: &sync::drift::Drift| {
+        let sku = listings.iter().find(|listing| listing.id == drift.listing).and_then(|listing| listing.sku.clone());
+        json!({
+            "seen_at": drift.seen_at, "connection": names.get(&drift.connection), "listing": drift.listing, "sku": sku, "field": drift.field,
+            "told": drift.told.to_string(), "found": drift.found.to_string(), "was_read": drift.was_read,
+        })
+    };
+    all(found.iter().map(row).collect())
 }
 
 #[derive(Deserialize)]

@@ -37,6 +37,9 @@ pub enum EntityCommand {
         /// DAP or DDP.
         #[arg(long)]
         incoterm: Option<String>,
+        /// In which its books are kept.
+        #[arg(long)]
+        currency: Option<String>,
         /// EU distance sales that the hub has not seen, net: 2026=812.50.
         #[arg(long = "elsewhere", value_name = "YEAR=EUROS")]
         elsewhere: Vec<String>,
@@ -63,6 +66,9 @@ pub enum ChannelCommand {
         /// Where its goods leave from, if elsewhere than the entity's.
         #[arg(long, value_name = "COUNTRY")]
         ships_from: Option<String>,
+        /// Countries it offers goods to: what the law keeps off one of them is not put on sale.
+        #[arg(long, value_name = "COUNTRY", value_delimiter = ',')]
+        sells_to: Vec<String>,
     },
 }
 
@@ -141,7 +147,7 @@ pub async fn entity(hub: &Hub, command: EntityCommand, json: bool) -> Result<(),
             );
         }
         EntityCommand::Show { entity } => print::answer(json, &hub.get(&at(&entity)).await?, &[]),
-        EntityCommand::Set { name, country, registrations: given, ships_from, several_states, mode, incoterm, elsewhere } => {
+        EntityCommand::Set { name, country, registrations: given, ships_from, several_states, mode, incoterm, currency, elsewhere } => {
             let known = known(hub, &at(&name)).await?;
             let mut facts: Map<String, Value> =
                 known.into_iter().filter(|(field, _)| !matches!(field.as_str(), "id" | "name" | "created_at" | "updated_at")).collect();
@@ -152,7 +158,9 @@ pub async fn entity(hub: &Hub, command: EntityCommand, json: bool) -> Result<(),
                 years[year] = json!(minor("--elsewhere", amount, euro)?);
             }
             facts.insert("eu_sales_elsewhere".into(), years);
-            for (field, value) in [("country", country), ("ships_from", ships_from), ("mode", mode), ("incoterm", incoterm)] {
+            let currency = currency.map(|code| code.trim().to_ascii_uppercase());
+            let texts = [("country", country), ("ships_from", ships_from), ("mode", mode), ("incoterm", incoterm), ("currency", currency)];
+            for (field, value) in texts {
                 if let Some(value) = value {
                     facts.insert(field.into(), if value.is_empty() { Value::Null } else { value.into() });
                 }
@@ -193,11 +201,12 @@ pub async fn channel(hub: &Hub, command: ChannelCommand, json: bool) -> Result<(
                     ("KIND", "kind"),
                     ("COLLECTS", "collects"),
                     ("SHIPS FROM", "ships_from"),
+                    ("SELLS TO", "sells_to"),
                 ],
             );
         }
-        ChannelCommand::Set { connection, entity, kind, collects, ships_from } => {
-            let body = json!({ "entity": entity, "kind": kind, "collects": collects, "ships_from": ships_from });
+        ChannelCommand::Set { connection, entity, kind, collects, ships_from, sells_to } => {
+            let body = json!({ "entity": entity, "kind": kind, "collects": collects, "ships_from": ships_from, "sells_to": sells_to });
             print::answer(json, &hub.ask("PUT", &format!("/connections/{}/tax", part(&connection)), &body).await?, &[]);
         }
     }

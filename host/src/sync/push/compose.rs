@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::field::handles;
-use super::{Change, Field, Shows, Want};
+use super::{Change, Field, Shows, Want, raises};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::id::{EffectId, ListingId};
@@ -20,9 +20,13 @@ use crate::sync::{Error, Sync};
 #[derive(Default)]
 pub struct Sorted {
     changes: Vec<Change>,
-    /// Shown already, or not ours to tell any more: unlinked, or no longer counted by the shop.
-    known: Vec<(ListingId, i64, Option<Shows>)>,
+    /// Shown already.
+    known: Vec<(ListingId, i64, Shows, BTreeMap<String, PricedFor>)>,
+    /// Not ours to tell any more: unlinked, or no longer counted by the shop.
+    gone: Vec<(ListingId, i64, Option<Shows>)>,
     held: Vec<(ListingId, Shows, String)>,
+    /// More than is shown, too soon after the channel showed less than it was told.
+    waiting: Vec<(ListingId, i64)>,
     refused: Vec<(ListingId, i64, String)>,
     /// Listings that the changes take to zero.
     emptied: Vec<ListingId>,
@@ -44,11 +48,18 @@ pub async fn compose(
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
                 let name = field.as_str();
-                for (listing, version, told) in &sorted.known {
+                for (listing, version, told) in &sorted.gone {
                     store::already_shows(tx, &ctx, listing, name, *version, told.as_ref()).await?;
+                }
+                for (listing, version, value, priced) in &sorted.known {
+                    store::already_shows(tx, &ctx, listing, name, *version, Some(value)).await?;
+                    Field::shown(tx, &ctx, &connection, value, priced).await?;
                 }
                 for (listing, value, why) in &sorted.held {
                     store::hold(tx, &ctx, listing, name, value, why).await?;
+                }
+                for (listing, version) in &sorted.waiting {
+                    store::wait_to_raise(tx, &ctx, listing, name, *version).await?;
                 }
                 for (listing, version, why) in &sorted.refused {
                     store::not_told(tx, &ctx, listing, name, why, 0, Some(*version)).await?;
@@ -66,16 +77,19 @@ pub async fn compose(
     Ok(effect.map(|(effect, _)| effect))
 }
 
-pub fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard) -> Sorted {
+pub fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard, now_ms: i64) -> Sorted {
     let mut sorted = Sorted::default();
     for desired in due {
         match wants.remove(&desired.listing) {
-            None => sorted.known.push((desired.listing, desired.version, desired.told)),
+            None => sorted.gone.push((desired.listing, desired.version, desired.told)),
             Some(Want::Nothing { reason, .. }) => sorted.refused.push((desired.listing, desired.version, reason)),
-            Some(Want::Show { value, .. }) if desired.told.as_ref() == Some(&value) => {
-                sorted.known.push((desired.listing, desired.version, Some(value)));
+            Some(Want::Show { value, priced, .. }) if desired.told.as_ref() == Some(&value) => {
+                sorted.known.push((desired.listing, desired.version, value, priced));
             }
-            Some(Want::Show { listing, value, priced, .. }) => match guard.objects(&desired, &listing, &value) {
+            Some(Want::Show { value, .. }) if desired.raise_at > now_ms && raises(&value, desired.told.as_ref()) => {
+                sorted.waiting.push((desired.listing, desired.version));
+            }
+            Some(Want::Show { listing, value, closed, priced, .. }) => match guard.objects(&desired, &listing, &value, closed) {
                 Some(why) => sorted.held.push((desired.listing, value, why)),
                 None => sorted.changes.push(change(desired, listing, value, priced)),
             },
@@ -85,7 +99,7 @@ pub fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: 
     sorted
 }
 
-fn change(desired: Desired, listing: Listing, value: Shows, priced: Option<PricedFor>) -> Change {
+fn change(desired: Desired, listing: Listing, value: Shows, priced: BTreeMap<String, PricedFor>) -> Change {
     Change {
         listing: desired.listing,
         version: desired.version,

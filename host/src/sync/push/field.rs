@@ -27,11 +27,23 @@ pub enum Want {
         listing: Listing,
         value: Shows,
         reason: String,
-        /// Whom the price is for, where it is one.
-        priced: Option<PricedFor>,
+        /// Why nothing more may be put on sale.
+        closed: Option<String>,
+        /// Whom each price is for, by price list.
+        priced: BTreeMap<String, PricedFor>,
     },
     /// No value works: what the channel shows stays, and people see why.
     Nothing { listing: Listing, reason: String },
+}
+
+impl Want {
+    /// The listing that is to show something.
+    pub fn listing(&self) -> Option<&Listing> {
+        match self {
+            Self::Show { listing, .. } => Some(listing),
+            Self::Nothing { .. } => None,
+        }
+    }
 }
 
 /// What a channel shows, by our listing; `None` for a listing that is there and shows no value of the field.
@@ -84,29 +96,43 @@ impl Field {
     }
 
     pub(super) async fn read(self, session: &Session, changes: &[Change]) -> Result<Readings, CallError> {
-        let (context, listings) = (session.context(1, ""), changes.iter().map(reference).collect());
+        let listings = changes.iter().map(reference).collect();
         match self {
-            Self::Stock => Ok(stock::readings(changes, session.caller.stock_read(context, listings).await?)),
-            Self::Price => Ok(price::readings(changes, session.caller.prices_read(context, listings, None).await?)),
+            Self::Stock => Ok(stock::readings(changes, session.caller.stock_read(session.context(1, ""), listings).await?)),
+            Self::Price => price::read_lists(session, changes, listings).await,
         }
     }
 
     /// Under which keys the connector says what became of this change.
     pub(super) fn keys(change: &Change) -> Vec<String> {
         match &change.value {
-            Shows::Quantities(told) => told.0.keys().map(|place| stock::key(change, place)).collect(),
-            Shows::Price(_) => vec![change.listing.to_string()],
+            Shows::Quantities(told) => told.0.keys().map(|place| key(change, place)).collect(),
+            Shows::Prices(prices) => prices.0.keys().map(|list| key(change, list)).collect(),
         }
     }
 
-    /// The channel shows the value of this change now.
-    pub(super) async fn taken(self, tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, change: &Change) -> Result<(), Error> {
-        match (self, &change.value, &change.priced) {
-            (Self::Price, Shows::Price(price), Some(priced)) => {
-                Ok(crate::pricing::remember(tx, ctx, connection, priced, *price, ctx.now_ms()).await?)
+    /// The channel shows this value now.
+    pub(super) async fn shown(
+        tx: &mut WriteTx,
+        ctx: &Ctx,
+        connection: &ConnectionId,
+        value: &Shows,
+        priced: &BTreeMap<String, PricedFor>,
+    ) -> Result<(), Error> {
+        for (list, price) in value.prices().into_iter().flat_map(|prices| &prices.0) {
+            if let Some(priced) = priced.get(list) {
+                crate::pricing::remember(tx, ctx, connection, priced, *price, ctx.now_ms()).await?;
             }
-            _ => Ok(()),
         }
+        Ok(())
+    }
+}
+
+/// One part of a change in a call: `LISTING`, or `LISTING@PLACE` for a location or a price list of the channel.
+pub(super) fn key(change: &Change, place: &str) -> String {
+    match place {
+        "" => change.listing.to_string(),
+        place => format!("{}@{place}", change.listing),
     }
 }
 

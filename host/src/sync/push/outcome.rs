@@ -11,7 +11,7 @@ use crate::plugins::CallError;
 use crate::plugins::wire::{self, Fault, Sent};
 use crate::store::WriteTx;
 use crate::sync::store::{self, Effect};
-use crate::sync::{Error, Session, Sync, poll};
+use crate::sync::{Error, Session, Sync, health};
 
 /// A record that a channel refused for a passing reason is tried again after this.
 const ITEM_PAUSE_MS: i64 = 5_000;
@@ -36,13 +36,13 @@ impl Batch<'_> {
         let context = session.context(self.effect.attempts + 1, &self.effect.idempotency_key);
         match self.field.send(session, context, &self.changes).await {
             Ok(outcomes) => {
-                poll::note_health(self.sync, self.ctx, self.connection, None).await?;
+                health::note(self.sync, self.ctx, self.connection, None).await?;
                 self.store_outcomes(outcomes).await
             }
             Err(error) => {
                 let safe = matches!(&error, CallError::Failed(failure) if failure.sent == Sent::No);
                 let error = Error::from(error);
-                poll::note_health(self.sync, self.ctx, self.connection, Some(&error)).await?;
+                health::note(self.sync, self.ctx, self.connection, Some(&error)).await?;
                 if safe {
                     self.release(&error.to_string()).await?;
                 }
@@ -104,14 +104,8 @@ impl Batch<'_> {
 
     /// The batch may or may not have taken effect: what the channel shows now decides.
     pub async fn read_back(self, session: &Session) -> Result<(), Error> {
-        let readings = match self.field.read(session, &self.changes).await {
-            Ok(readings) => readings,
-            Err(error) => {
-                let error = Error::from(error);
-                poll::note_health(self.sync, self.ctx, self.connection, Some(&error)).await?;
-                return Err(error);
-            }
-        };
+        let readings = self.field.read(session, &self.changes).await;
+        let readings = health::heard(self.sync, self.ctx, self.connection, readings).await?;
         let (ctx, claim, id, connection) = (self.ctx.clone(), self.claim.clone(), self.effect.id.clone(), self.connection.id.clone());
         let (changes, field) = (self.changes, self.field);
         self.sync
@@ -193,7 +187,7 @@ async fn store_verdict(
     match verdict {
         Verdict::Told => {
             store::acknowledge(tx, ctx, &change.listing, name, change.version, &change.value).await?;
-            field.taken(tx, ctx, connection, change).await
+            Field::shown(tx, ctx, connection, &change.value, &change.priced).await
         }
         Verdict::Again(why, at) => store::not_told(tx, ctx, &change.listing, name, &why, at, None).await,
         Verdict::Never(why) => store::not_told(tx, ctx, &change.listing, name, &why, 0, Some(change.version)).await,

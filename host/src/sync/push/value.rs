@@ -18,14 +18,20 @@ pub struct Wanted {
     pub listing: Listing,
     pub value: Told,
     pub reason: String,
+    /// Why nothing more may be put on sale.
+    pub closed: Option<String>,
 }
+
+/// Price by the channel's price list, `""` for its own prices.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Prices(pub BTreeMap<String, Money>);
 
 /// The value of any field, as it is kept and as it is sent.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Shows {
     Quantities(Told),
-    Price(Money),
+    Prices(Prices),
 }
 
 impl Shows {
@@ -34,9 +40,14 @@ impl Shows {
         matches!(self, Self::Quantities(told) if told.0.values().all(|quantity| *quantity <= 0))
     }
 
-    pub fn price(&self) -> Option<Money> {
+    /// The channel's own price, without those of its lists.
+    pub fn of_price(price: Money) -> Self {
+        Self::Prices(Prices(BTreeMap::from([(String::new(), price)])))
+    }
+
+    pub fn prices(&self) -> Option<&Prices> {
         match self {
-            Self::Price(price) => Some(*price),
+            Self::Prices(prices) => Some(prices),
             Self::Quantities(_) => None,
         }
     }
@@ -44,9 +55,15 @@ impl Shows {
     pub fn quantities(&self) -> Option<&Told> {
         match self {
             Self::Quantities(told) => Some(told),
-            Self::Price(_) => None,
+            Self::Prices(_) => None,
         }
     }
+}
+
+/// Whether more would be on sale than is shown. What is not known to be shown counts as nothing; a price raises nothing.
+pub fn raises(value: &Shows, shown: Option<&Shows>) -> bool {
+    let at = |place: &String| shown.and_then(Shows::quantities).and_then(|told| told.0.get(place)).copied().unwrap_or(0);
+    value.quantities().is_some_and(|told| told.0.iter().any(|(place, quantity)| *quantity > at(place)))
 }
 
 impl fmt::Display for Told {
@@ -59,11 +76,21 @@ impl fmt::Display for Told {
     }
 }
 
+impl fmt::Display for Prices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one = |(list, price): (&String, &Money)| match list.as_str() {
+            "" => price.to_string(),
+            list => format!("{price} in {list}"),
+        };
+        f.write_str(&self.0.iter().map(one).collect::<Vec<_>>().join(", "))
+    }
+}
+
 impl fmt::Display for Shows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Quantities(told) => told.fmt(f),
-            Self::Price(price) => price.fmt(f),
+            Self::Prices(prices) => prices.fmt(f),
         }
     }
 }
@@ -78,12 +105,27 @@ mod tests {
     fn both_kinds_of_value_come_back_from_their_text() {
         let eur = Currency::from_code("EUR").unwrap();
         let places = |pairs: &[(&str, i64)]| Shows::Quantities(Told(pairs.iter().map(|(place, n)| ((*place).to_owned(), *n)).collect()));
-        for value in [places(&[]), places(&[("", 3)]), places(&[("currency", 1), ("amount_minor", 2)]), Shows::Price(Money::new(1299, eur))]
-        {
+        let price = Shows::of_price(Money::new(1299, eur));
+        let listed = Shows::Prices(Prices(BTreeMap::from([("gid://list/1".to_owned(), Money::new(1499, eur))])));
+        for value in [places(&[]), places(&[("", 3)]), places(&[("currency", 1), ("amount_minor", 2)]), price.clone(), listed] {
             let text = serde_json::to_string(&value).unwrap();
             assert_eq!(serde_json::from_str::<Shows>(&text).unwrap(), value, "{text}");
         }
         assert!(places(&[("a", 0), ("b", 0)]).is_sold_out() && !places(&[("a", 0), ("b", 1)]).is_sold_out());
-        assert!(!Shows::Price(Money::new(0, eur)).is_sold_out());
+        assert!(!Shows::of_price(Money::new(0, eur)).is_sold_out());
+    }
+
+    #[test]
+    fn more_at_one_place_is_more_and_what_nobody_knows_counts_as_nothing() {
+        let told = |pairs: &[(&str, i64)]| Shows::Quantities(Told(pairs.iter().map(|(place, n)| ((*place).to_owned(), *n)).collect()));
+        for (value, shown, more) in [
+            (told(&[("", 3)]), Some(told(&[("", 3)])), false),
+            (told(&[("", 2)]), Some(told(&[("", 3)])), false),
+            (told(&[("a", 1), ("b", 4)]), Some(told(&[("a", 9), ("b", 3)])), true),
+            (told(&[("", 1)]), None, true),
+            (told(&[("", 0)]), None, false),
+        ] {
+            assert_eq!(raises(&value, shown.as_ref()), more, "{value} over {shown:?}");
+        }
     }
 }

@@ -17,15 +17,15 @@ pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: &str, listings: &[(&Listin
     let mut sorted = listings.to_vec();
     sorted.sort();
     for chunk in sorted.chunks(200) {
-        let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 8);
+        let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 9);
         for (listing, connection) in chunk {
-            values.extend_from_slice(args![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64, 0i64]);
+            values.extend_from_slice(args![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64, 0i64, 0i64]);
         }
         let sql = format!(
-            "INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at) VALUES {} \
+            "INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at, raise_at) VALUES {} \
              ON CONFLICT (tenant, listing, field) DO UPDATE SET version = desired.version + 1, \
-             retry_at = CASE WHEN desired.held IS NULL THEN desired.retry_at ELSE 0 END",
-            placeholders(chunk.len(), 8)
+             retry_at = CASE WHEN desired.held IS NULL AND desired.raise_at = 0 THEN desired.retry_at ELSE 0 END",
+            placeholders(chunk.len(), 9)
         );
         tx.execute_built(sql, &values).await?;
     }
@@ -42,6 +42,8 @@ pub struct Desired {
     pub held: Option<Shows>,
     /// Let through by a person.
     pub allowed: Option<Shows>,
+    /// Nothing above what the channel shows before.
+    pub raise_at: i64,
 }
 
 fn told(row: &Row, column: usize) -> Result<Option<Shows>> {
@@ -52,14 +54,21 @@ fn told(row: &Row, column: usize) -> Result<Option<Shows>> {
 pub async fn due(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionId, field: &str, limit: u32) -> Result<Vec<Desired>> {
     let rows = conn
         .fetch_all(
-            "SELECT listing, version, told, held, allowed FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3 AND version > sent_version \
+            "SELECT listing, version, told, held, allowed, raise_at FROM desired WHERE tenant = $1 AND connection = $2 AND field = $3 AND version > sent_version \
              AND effect IS NULL AND retry_at <= $4 ORDER BY listing || '' LIMIT $5",
             args![&ctx.tenant, connection, field, ctx.now_ms(), limit],
         )
         .await?;
     rows.iter()
         .map(|row| {
-            Ok(Desired { listing: row.get(0)?, version: row.get(1)?, told: told(row, 2)?, held: told(row, 3)?, allowed: told(row, 4)? })
+            Ok(Desired {
+                listing: row.get(0)?,
+                version: row.get(1)?,
+                told: told(row, 2)?,
+                held: told(row, 3)?,
+                allowed: told(row, 4)?,
+                raise_at: row.get(5)?,
+            })
         })
         .collect()
 }
@@ -79,8 +88,8 @@ pub async fn next_retry(conn: &mut impl Sql, ctx: &Ctx, connection: &ConnectionI
 pub async fn acknowledge(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, version: i64, told: &Shows) -> Result<()> {
     tx.execute(
         "UPDATE desired SET sent_version = CASE WHEN sent_version > $4 THEN sent_version ELSE $4 END, \
-         told = CASE WHEN doubted = 1 THEN NULL ELSE $5 END, told_at = $6, effect = NULL, doubted = 0, problem = NULL, held = NULL, allowed = NULL, retry_at = 0 \
-         WHERE tenant = $1 AND listing = $2 AND field = $3",
+         told = CASE WHEN doubted = 1 THEN NULL ELSE $5 END, told_at = $6, effect = NULL, doubted = 0, problem = NULL, held = NULL, allowed = NULL, retry_at = 0, \
+         raise_at = 0 WHERE tenant = $1 AND listing = $2 AND field = $3",
         args![&ctx.tenant, listing, field, version, serde_json::to_string(told)?, ctx.now_ms()],
     )
     .await?;
@@ -98,7 +107,7 @@ pub async fn already_shows(
 ) -> Result<()> {
     let told = told.map(serde_json::to_string).transpose()?;
     tx.execute(
-        "UPDATE desired SET sent_version = $4, told = $5, problem = NULL, held = NULL, allowed = NULL, retry_at = 0 \
+        "UPDATE desired SET sent_version = $4, told = $5, problem = NULL, held = NULL, allowed = NULL, retry_at = 0, raise_at = 0 \
          WHERE tenant = $1 AND listing = $2 AND field = $3 AND version = $4",
         args![&ctx.tenant, listing, field, version, told],
     )
@@ -142,6 +151,26 @@ pub async fn hold(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str,
     tx.execute(
         "UPDATE desired SET held = $4, problem = $5, retry_at = $6 WHERE tenant = $1 AND listing = $2 AND field = $3 AND effect IS NULL",
         args![&ctx.tenant, listing, field, serde_json::to_string(value)?, why, NEVER],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The channel shows less than it was told, perhaps for a sale that is still on its way to us: nothing above that before `at`.
+pub async fn raise_not_before(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, at: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE desired SET raise_at = $4 WHERE tenant = $1 AND listing = $2 AND field = $3",
+        args![&ctx.tenant, listing, field, at],
+    )
+    .await?;
+    Ok(())
+}
+
+/// This version would raise what the channel shows: it waits until that is allowed. A newer one does not.
+pub async fn wait_to_raise(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str, version: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE desired SET retry_at = raise_at WHERE tenant = $1 AND listing = $2 AND field = $3 AND version = $4 AND effect IS NULL",
+        args![&ctx.tenant, listing, field, version],
     )
     .await?;
     Ok(())

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Query;
-use crate::contract::PriceChange;
+use crate::contract::{Money, PriceChange};
 use crate::graphql;
 
 pub fn prices_by_ids(variants: &[&str]) -> Query {
@@ -23,4 +23,27 @@ pub fn update_prices(product: &str, changes: &[&PriceChange]) -> Query {
         })
         .collect();
     Query::write(graphql::UPDATE_PRICES, json!({ "productId": product, "variants": variants }))
+}
+
+/// Fixed prices of these variants in a price list.
+pub fn list_prices(list: &str, variants: &[&str]) -> Query {
+    let count = u32::try_from(variants.len()).unwrap_or(u32::MAX);
+    let number = |id: &&str| format!("variant_id:{}", id.rsplit('/').next().unwrap_or_default());
+    let query = variants.iter().map(number).collect::<Vec<_>>().join(" OR ");
+    let cost = count.saturating_mul(4).saturating_add(3);
+    Query::read(graphql::LIST_PRICES, cost, json!({ "priceListId": list, "first": count, "query": query }))
+}
+
+pub fn set_list_prices(list: &str, changes: &[&PriceChange]) -> Query {
+    let money = |money: &Money| json!({ "amount": money.amount, "currencyCode": money.currency });
+    let prices: Vec<Value> = (changes.iter())
+        .map(|change| {
+            json!({
+                "variantId": change.listing.external_id,
+                "price": money(&change.price),
+                "compareAtPrice": change.compare_at.as_ref().map(money),
+            })
+        })
+        .collect();
+    Query::write(graphql::SET_LIST_PRICES, json!({ "priceListId": list, "prices": prices }))
 }

@@ -82,6 +82,8 @@ fn queries() -> Vec<Query> {
         requests::set_quantities(&[&write], "eff_1"),
         requests::prices_by_ids(&["gid://shopify/ProductVariant/1"]),
         requests::update_prices("gid://shopify/Product/1", &[&price(None), &price(Some(money("12.00")))]),
+        requests::list_prices("gid://shopify/PriceList/1", &["gid://shopify/ProductVariant/1", "gid://shopify/ProductVariant/2"]),
+        requests::set_list_prices("gid://shopify/PriceList/1", &[&price(None), &price(Some(money("12.00")))]),
         requests::fulfillment_orders(id, None, 10, 20),
         requests::fulfillment_order_lines("gid://shopify/FulfillmentOrder/1", "cursor", 50),
         requests::create_fulfillment(&dispatch(), &parts),

@@ -1,11 +1,15 @@
 //! The people in the shop: buyers at the checkout, the merchant in the shop's own admin.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use crate::server::lock;
 use crate::shopify::aftersale::Cancellation;
 use crate::shopify::catalogue::{Basket, NewVariant, ShopifyRefused};
+use crate::shopify::facts::{gid, number};
 use crate::shopify::model::{LevelWrite, LevelWriter, Order, Parcel, ShopifyOrderView, Transaction};
+use crate::shopify::price_lists::PriceList;
 use crate::shopify::shipping::Shipment;
 use crate::shopify::shop::ShopifyShop;
 use crate::shopify::state::Resource;
@@ -135,6 +139,25 @@ impl ShopifyShop {
             let product = variant.product;
             state.touch_product(product, now);
             Ok(())
+        })
+    }
+
+    /// The merchant adds a price list, say for another market. Returns its global id.
+    pub fn add_price_list(&self, name: &str, currency: &str) -> String {
+        let id = self.inner.change(|state, _| {
+            let id = state.next_id();
+            let list = PriceList { id, name: name.to_owned(), currency: currency.to_owned(), fixed: BTreeMap::new() };
+            state.price_lists.insert(id, list);
+            Ok::<_, ShopifyRefused>(id)
+        });
+        gid("PriceList", id.unwrap_or_default())
+    }
+
+    /// The fixed price of a SKU in a price list.
+    pub fn list_price_of(&self, list: &str, sku: &str) -> Option<Decimal> {
+        self.inner.read(|state| {
+            let variant = state.find_sku(sku)?.id;
+            state.price_lists.get(&number(list, "PriceList")?)?.fixed.get(&variant).map(|(price, _)| *price)
         })
     }
 

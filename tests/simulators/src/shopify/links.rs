@@ -7,6 +7,7 @@ use crate::shopify::facts;
 use crate::shopify::graph::{Slot, error};
 use crate::shopify::model::Refund;
 use crate::shopify::page::{Row, page};
+use crate::shopify::price_lists;
 use crate::shopify::state::State;
 use crate::shopify::thing::Thing;
 
@@ -64,6 +65,10 @@ pub(crate) fn link(state: &State, thing: Thing, field: &str, args: &Value) -> Re
             let levels = state.items.values().filter_map(|item| Some((item.levels.get(&location)?.id, item.id)));
             rows(levels.map(|(level, item)| (level, Thing::Level(item, location))).collect())
         }
+        (Thing::PriceList(id), "prices") => match state.price_lists.get(&id) {
+            Some(list) => price_lists::prices(list, args).map(Some),
+            None => Ok(None),
+        },
         (Thing::Adjustment(id), "changes") => Ok(Some(changes(state, id))),
         (Thing::Order(_) | Thing::Line(..), _) => order_link(state, thing, field, args),
         _ => shipping_link(state, thing, field, args),

@@ -51,6 +51,7 @@ pub(crate) fn query(ctx: &Ctx<'_>, field: &str, args: &Value) -> Result<Slot, Fi
         "refund" => by_id("Refund"),
         "return" => by_id("Return"),
         "webhookSubscription" => by_id("WebhookSubscription"),
+        "priceList" => by_id("PriceList"),
         "ordersCount" | "productsCount" => {
             let list = if field == "ordersCount" { "orders" } else { "products" };
             let count = rows(ctx, list, args)?.len();

@@ -1,5 +1,5 @@
 //! Shopify: the shop's books (`model`, `state`, `orders`, `amounts`, `shipping`, `aftersale`), the Admin GraphQL API over
-//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `keyed`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
+//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `price_lists`, `keyed`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
 //! its admin side (`admin`).
 
 mod admin;
@@ -20,6 +20,7 @@ mod mutations;
 mod order_writes;
 mod orders;
 mod page;
+mod price_lists;
 mod quantities;
 mod rest;
 mod search;

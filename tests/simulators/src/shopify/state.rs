@@ -13,6 +13,7 @@ use crate::shopify::model::{
     Adjustment, Fulfillment, FulfillmentOrder, Item, Level, LevelWrite, LevelWriter, Location, Order, Product, Refund, Return,
     Subscription, Variant,
 };
+use crate::shopify::price_lists::PriceList;
 
 /// How this shop was set up once.
 #[derive(Clone, Debug)]
@@ -55,6 +56,7 @@ pub(crate) struct State {
     pub(crate) returns: BTreeMap<i64, Return>,
     pub(crate) subscriptions: BTreeMap<i64, Subscription>,
     pub(crate) adjustments: BTreeMap<i64, Adjustment>,
+    pub(crate) price_lists: BTreeMap<i64, PriceList>,
     pub(crate) memory: Memory,
     pub(crate) writes: Vec<LevelWrite>,
     pub(crate) events: Vec<Event>,
@@ -77,6 +79,7 @@ impl State {
             returns: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             adjustments: BTreeMap::new(),
+            price_lists: BTreeMap::new(),
             memory: Memory::default(),
             writes: Vec::new(),
             events: Vec::new(),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::clock::zulu;
 use crate::shopify::facts::{self, gid};
 use crate::shopify::graph::Ctx;
+use crate::shopify::price_lists;
 use crate::shopify::state::State;
 
 /// An object with identity.
@@ -36,6 +37,7 @@ pub(crate) enum Thing {
     ReturnLine(i64, i64),
     Subscription(i64),
     Adjustment(i64),
+    PriceList(i64),
 }
 
 impl Thing {
@@ -63,6 +65,7 @@ impl Thing {
             Self::ReturnLine(..) => "ReturnLineItem",
             Self::Subscription(_) => "WebhookSubscription",
             Self::Adjustment(_) => "InventoryAdjustmentGroup",
+            Self::PriceList(_) => "PriceList",
         }
     }
 
@@ -90,6 +93,7 @@ impl Thing {
             "Return" => state.returns.contains_key(&number).then_some(Self::Return(number)),
             "WebhookSubscription" => state.subscriptions.contains_key(&number).then_some(Self::Subscription(number)),
             "InventoryAdjustmentGroup" => state.adjustments.contains_key(&number).then_some(Self::Adjustment(number)),
+            "PriceList" => state.price_lists.contains_key(&number).then_some(Self::PriceList(number)),
             _ => None,
         }
     }
@@ -141,6 +145,7 @@ pub(crate) fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
         }),
         Thing::ReturnLine(known, id) => return_line(state, known, id),
         Thing::Subscription(id) => state.subscriptions.get(&id).map(facts::subscription),
+        Thing::PriceList(id) => state.price_lists.get(&id).map(price_lists::facts),
         Thing::Adjustment(id) => state.adjustments.get(&id).map(|group| {
             json!({ "id": gid("InventoryAdjustmentGroup", id), "reason": group.reason,
                 "referenceDocumentUri": group.reference, "createdAt": zulu(group.at),
