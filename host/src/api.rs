@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod error;
 pub mod explain;
+pub mod listen;
 mod local;
 pub mod request;
 mod routes;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::listen;
 use crate::api::webhooks::Doors;
 use crate::clock::Clock;
 use crate::config::{Config, Database, Network};
@@ -243,12 +244,7 @@ impl App {
         let wake = lanes::wake::connect(&self.store, &self.ctx).await?;
         let runner = self.runner();
         let work = tokio::spawn(async move { runner.run(wake, async move { drop(end.wait_for(|done| *done).await) }).await });
-        let served = axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>())
-            .with_graceful_shutdown(async move { drop(end2.wait_for(|done| *done).await) })
-            .await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the server stopped");
-        }
+        listen::serve(listener, router, listen::Pace::default(), async move { drop(end2.wait_for(|done| *done).await) }).await;
         let _ = work.await;
         let poisoned = self.store.is_poisoned();
         self.store.close().await;

@@ -83,6 +83,11 @@ impl Inbox {
         Self { queue, patience: patience.accept }
     }
 
+    /// How long a sender may be kept waiting.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Durable when it returns `Ok`. [`Error::Busy`] when the queue is full or the commit takes too long: the sender should come
     /// back. A commit that ends late stands, and the sender's repeat is a duplicate.
     pub async fn accept(&self, delivery: Delivery) -> Result<Accepted, Error> {

@@ -6,6 +6,7 @@ mod arrivals;
 mod changes;
 mod documents;
 mod doors;
+mod faults;
 mod golive;
 mod guards;
 mod journey;

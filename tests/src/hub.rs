@@ -57,7 +57,7 @@ impl Place {
         entrepot_test_postgres::fresh_database().await.map(Self::Server)
     }
 
-    fn location(&self) -> Location {
+    pub fn location(&self) -> Location {
         match self {
             Self::File(folder) => Location::File(folder.path().join("story.db")),
             Self::Server(database) => Location::Postgres(database.url().to_owned()),

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::float_arithmetic)]
 
 pub mod baselines;
+pub mod chance;
 pub mod child;
 pub mod connectors;
 pub mod figures;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use entrepot::clock::Clock;
 use entrepot_simulators::shopify::{Basket, NewVariant, ShopifyRefused};
 use entrepot_simulators::woo::{NewProduct, Purchase, Refused};
-use entrepot_simulators::{Buyer, Delivery, Fault, Faults, RequestSeen, ShopifyConfig, ShopifyShop, WooConfig, WooShop};
+use entrepot_simulators::{Buyer, Delivery, Fault, Faults, RequestSeen, ShopifyConfig, ShopifyShop, WebhookCounts, WooConfig, WooShop};
 use rust_decimal::Decimal;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -285,6 +285,10 @@ impl Shop {
 
     pub fn deliveries(&self) -> Vec<Delivery> {
         either!(self, shop => shop.deliveries())
+    }
+
+    pub fn webhook_counts(&self) -> WebhookCounts {
+        either!(self, shop => shop.webhook_counts())
     }
 
     pub async fn settled(&self) {

@@ -98,12 +98,16 @@ impl Site {
 
     /// `public_url`: where shops reach it. Without one they are polled, and are not asked to send webhooks.
     pub async fn open_as(&self, public_url: Option<String>) -> App {
-        let built = tokio::task::spawn_blocking(connectors::ready).await.unwrap();
-        self.prepare_folder(built);
         let clock = match &self.database {
             Location::File(_) => Clock::system(),
             Location::Postgres(_) => Clock::following(),
         };
+        self.open_at(clock, public_url).await
+    }
+
+    pub async fn open_at(&self, clock: Clock, public_url: Option<String>) -> App {
+        let built = tokio::task::spawn_blocking(connectors::ready).await.unwrap();
+        self.prepare_folder(built);
         let app = App::open(Options {
             database: self.database.clone(),
             data_folder: self.data(),

@@ -99,9 +99,11 @@ async fn receive(
     if let Some(wait_ms) = doors.refusals.wait_ms(source, doors.ctx.now_ms()) {
         return come_back(StatusCode::TOO_MANY_REQUESTS, wait_ms / 1_000 + 1);
     }
-    match take(&doors, &path, source, &method, &headers, &body).await {
-        Ok(status) => status.into_response(),
-        Err(error) => {
+    // To find whose delivery it is may mean to read the database, which may be away as well as busy.
+    match tokio::time::timeout(doors.inbox.patience(), take(&doors, &path, source, &method, &headers, &body)).await {
+        Ok(Ok(answer)) => answer,
+        Err(_) => come_back(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S),
+        Ok(Err(error)) => {
             tracing::error!(error = %crate::store::chain(&error), "a delivery could not be recorded");
             come_back(StatusCode::SERVICE_UNAVAILABLE, RETRY_AFTER_S)
         }
