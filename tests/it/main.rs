@@ -15,3 +15,4 @@ mod rates;
 mod shelves;
 mod tax;
 mod trouble;
+mod vendure;

@@ -73,19 +73,28 @@ impl Post {
 
     /// Returns the status.
     pub async fn send(&self, hub: SocketAddr) -> u16 {
+        self.try_send(hub).await.unwrap_or_else(|| panic!("no HTTP answer from {hub}"))
+    }
+
+    /// `None` where nobody answers.
+    pub async fn try_send(&self, hub: SocketAddr) -> Option<u16> {
+        self.exchange(hub).await?.split(' ').nth(1)?.parse().ok()
+    }
+
+    /// The whole answer as text.
+    pub async fn exchange(&self, hub: SocketAddr) -> Option<String> {
         let mut head =
             format!("POST {} HTTP/1.1\r\nconnection: close\r\nhost: {hub}\r\ncontent-length: {}\r\n", self.path, self.body.len());
         for (name, value) in self.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length" | "connection")) {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let mut stream = TcpStream::connect(hub).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut stream = TcpStream::connect(hub).await.ok()?;
+        stream.write_all(head.as_bytes()).await.ok()?;
         // A door that refuses early closes before it has read everything.
         let _ = stream.write_all(&self.body).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
-        let line = String::from_utf8_lossy(&answer);
-        line.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no HTTP answer: {line:?}"))
+        Some(String::from_utf8_lossy(&answer).into_owned())
     }
 }

@@ -39,6 +39,10 @@ pub struct HmacScheme {
     /// Carries the signature; exactly one is accepted.
     #[serde(with = "header_name")]
     pub header: HeaderName,
+    /// The header is a list, `t=1795255200,v1=5f2c`: the signature is the value of this name. It may come more than once while
+    /// the sender changes its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     pub encoding: Encoding,
     /// Stands in front of the encoded signature, such as `sha256=`.
     #[serde(default)]
@@ -125,6 +129,9 @@ pub enum SecretForm {
 pub struct Timestamp {
     #[serde(with = "header_name")]
     pub header: HeaderName,
+    /// The header is such a list: the time is the one value of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// How far it may be from now, both ways.
     #[serde(default = "default_tolerance")]
     pub tolerance_s: u32,
@@ -223,11 +230,8 @@ pub fn decoy(body: &[u8]) {
 
 impl HmacScheme {
     fn verify(&self, delivery: &Delivery<'_>, secrets: &[Secret]) -> Result<(), Refused> {
-        let given = single(delivery.headers, &self.header).and_then(|text| {
-            let encoded = text.strip_prefix(&self.prefix).ok_or(Refused::Malformed)?;
-            self.encoding.decode(encoded).filter(|code| code.len() == self.algorithm.bytes()).ok_or(Refused::Malformed)
-        });
-        let time = self.timestamp.as_ref().map(|timestamp| single(delivery.headers, &timestamp.header));
+        let given = single(delivery.headers, &self.header).and_then(|text| self.codes(text));
+        let time = self.timestamp.as_ref().map(|timestamp| timestamp.text(delivery.headers));
         let id = self.id.as_ref().map(|header| single(delivery.headers, header));
         let time_text = time.and_then(Result::ok).unwrap_or_default();
         let id_text = id.and_then(Result::ok).unwrap_or_default();
@@ -237,12 +241,8 @@ impl HmacScheme {
             Signed::TimestampBody => vec![time_text.as_bytes(), b".", delivery.body],
             Signed::IdTimestampBody => vec![id_text.as_bytes(), b".", time_text.as_bytes(), b".", delivery.body],
         };
-        let candidates: &[Vec<u8>] = match &given {
-            Ok(code) => std::slice::from_ref(code),
-            Err(_) => &[],
-        };
         let keys = secrets.iter().take(MAX_SECRETS).filter_map(|secret| self.secret_form.key(secret)).collect::<Vec<_>>();
-        let matched = any_match(self.algorithm, &keys, &parts, candidates);
+        let matched = any_match(self.algorithm, &keys, &parts, given.as_deref().unwrap_or_default());
         given?;
         time.transpose()?;
         id.transpose()?;
@@ -252,6 +252,34 @@ impl HmacScheme {
             None => Ok(()),
         }
     }
+
+    /// The signatures in the header's text; at least one.
+    fn codes(&self, text: &str) -> Result<Vec<Vec<u8>>, Refused> {
+        let decode = |text: &str| {
+            let code = self.encoding.decode(text.strip_prefix(&self.prefix)?)?;
+            (code.len() == self.algorithm.bytes()).then_some(code)
+        };
+        let codes: Vec<Vec<u8>> = match &self.part {
+            None => decode(text).into_iter().collect(),
+            Some(name) => values(text, name).take(MAX_SIGNATURES).filter_map(decode).collect(),
+        };
+        if codes.is_empty() { Err(Refused::Malformed) } else { Ok(codes) }
+    }
+}
+
+impl Timestamp {
+    fn text<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Refused> {
+        let text = single(headers, &self.header)?;
+        let Some(name) = &self.part else { return Ok(text) };
+        let mut found = values(text, name);
+        let first = found.next().ok_or(Refused::Missing)?;
+        if found.next().is_some() { Err(Refused::Doubled) } else { Ok(first) }
+    }
+}
+
+/// Values of one name in a list `name=value,name=value`.
+fn values<'a>(list: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    list.split(',').filter_map(move |one| one.split_once('=').filter(|(known, _)| *known == name).map(|(_, value)| value))
 }
 
 impl StandardScheme {

@@ -363,6 +363,7 @@ fn packages_depend_only_on_what_they_may_know() {
         "plugins/documents",
         "plugins/woocommerce",
         "plugins/shopify",
+        "plugins/vendure",
         "plugins/ecb",
         "plugins/openexchangerates",
         "tests/simulators",

@@ -165,6 +165,39 @@ fn a_signed_time_is_read_strictly_and_must_be_near() {
     assert_eq!(dated_run(&now.to_string(), &(now - 1).to_string()), Err(Refused::Mismatch));
 }
 
+/// Time and signatures in one header, as many senders write them.
+fn listed_run(value: &str) -> Result<(), Refused> {
+    let listed = scheme(json!({"scheme": "hmac", "algorithm": "sha256", "header": "x-sign", "part": "v1", "encoding": "hex",
+        "signed": "timestamp.body", "timestamp": {"header": "x-sign", "part": "t"}, "secret": "s"}));
+    run(&listed, &headers(&[("x-sign", value)]), BODY, &["right"])
+}
+
+#[test]
+fn a_header_that_lists_time_and_signatures_is_read_by_its_names() {
+    let now = NOW_MS / 1000;
+    let sign = |time: i64| -> String {
+        let code = Algorithm::Sha256.code(b"right", &[time.to_string().as_bytes(), b".", BODY]);
+        code.iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    let good = sign(now);
+    let other = "00".repeat(32);
+    assert_eq!(listed_run(&format!("t={now},v1={good}")), Ok(()));
+    assert_eq!(listed_run(&format!("v1={good},v0=old,t={now}")), Ok(()), "in any order, beside what nobody asked for");
+    assert_eq!(listed_run(&format!("t={now},v1={other},v1={good}")), Ok(()), "while the sender changes its secret");
+    assert_eq!(listed_run(&format!("t={now},v1={other}")), Err(Refused::Mismatch));
+    assert_eq!(listed_run(&format!("t={},v1={good}", now + 1)), Err(Refused::Mismatch), "another time than was signed");
+    let stale = now - 301;
+    assert_eq!(listed_run(&format!("t={stale},v1={}", sign(stale))), Err(Refused::Stale));
+    assert_eq!(listed_run(&format!("t={now},t={now},v1={good}")), Err(Refused::Doubled));
+    assert_eq!(listed_run(&format!("v1={good}")), Err(Refused::Missing));
+    for text in [format!("t={now}"), format!("t={now},v1="), format!("t={now};v1={good}"), format!("t={now}, v1={good}"), good.clone()] {
+        assert!(matches!(listed_run(&text), Err(Refused::Malformed | Refused::Missing)), "{text}");
+    }
+    // However many come, only the first few are compared.
+    let many = format!("t={now},{}v1={good}", format!("v1={other},").repeat(MAX_SIGNATURES));
+    assert_eq!(listed_run(&many), Err(Refused::Mismatch));
+}
+
 #[test]
 fn headers_a_signature_needs_may_be_neither_missing_nor_doubled() {
     let good = [("x-sign", "v2="), ("x-id", "evt_1"), ("x-time", "1763700000")];
