@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use entrepot_tests::post::Post;
 use entrepot_tests::real::Vendure;
-use serde_json::json;
 
 /// A server looks at a document before it looks at the variables: one that is refused for missing variables is valid.
 pub async fn every_document_is_valid_by_the_shops_own_schema(shop: &Vendure) {
@@ -15,17 +13,12 @@ pub async fn every_document_is_valid_by_the_shops_own_schema(shop: &Vendure) {
     assert!(operations.len() > 10);
     for operation in operations {
         let whole = with_fragments(operation, &fragments);
-        let answer = ask(shop, &whole).await;
+        let answer = shop.query(&whole).await;
         let valid = answer.contains("BAD_USER_INPUT") || answer.contains("\"data\":{");
         assert!(valid, "{whole}\n{answer}");
     }
-    let wrong = ask(shop, "query Wrong { orders { items { noSuchField } } }").await;
+    let wrong = shop.query("query Wrong { orders { items { noSuchField } } }").await;
     assert!(wrong.contains("GRAPHQL_VALIDATION_FAILED"), "the server looks: {wrong}");
-}
-
-async fn ask(shop: &Vendure, document: &str) -> String {
-    let post = Post::to("/admin-api").header("content-type", "application/json").header("vendure-api-key", &shop.api_key());
-    post.body(json!({ "query": document }).to_string()).exchange(shop.address()).await.unwrap()
 }
 
 /// The operation and every fragment that it or one of them spreads.

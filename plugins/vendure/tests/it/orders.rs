@@ -14,7 +14,7 @@ fn eur(amounts: &Amounts) -> &str {
     &amounts.shop.amount
 }
 
-fn line<'a>(order: &'a Order, kind: LineKind, n: usize) -> &'a Line {
+fn line(order: &Order, kind: LineKind, n: usize) -> &Line {
     order.lines.iter().filter(|line| line.kind == kind).nth(n).unwrap()
 }
 
