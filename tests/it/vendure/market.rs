@@ -30,7 +30,7 @@ use entrepot_tests::shop::{Article, Kind, Shop};
 use entrepot_tests::site::{self, Site};
 
 /// How long anything may take to come true, with programs of two shops on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(150);
 
 const ARTICLES: [Article; PRODUCTS] = [
