@@ -1,5 +1,7 @@
 //! Puts the hub together: every service once. The only module that may use all others.
 
+pub mod backup;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,6 +179,7 @@ pub struct App {
     pub sync: Sync,
     pub doors: Arc<Doors>,
     pub tuning: Arc<Tuning>,
+    pub backup: backup::Desk,
 }
 
 impl App {
@@ -212,7 +215,7 @@ impl App {
         let inbox = Inbox::open(store.clone(), ctx.clone(), vault.clone(), tuning.patience);
         let (proxies, body_bytes) = (tuning.trusted_proxies.clone(), tuning.webhook_body_bytes);
         let doors = Arc::new(Doors::new(sync.clone(), inbox.clone(), ctx.clone(), proxies, body_bytes));
-        Ok(Self { store, ctx, vault, inbox, sync, doors, tuning })
+        Ok(Self { store, ctx, vault, inbox, sync, doors, tuning, backup: backup::Desk::default() })
     }
 
     /// Works off what is due; see [`Runner`].

@@ -11,6 +11,7 @@ macro_rules! say {
     }};
 }
 
+mod backup;
 mod catalogue;
 mod connection;
 mod crossborder;
@@ -65,6 +66,10 @@ enum Command {
     Doctor(Place),
     /// Bring the database up to date.
     Migrate(serve::Migrate),
+    /// Copy the database into one file while the hub works; the master key is not in it.
+    Backup(backup::Backup),
+    /// Put such a copy where there is no hub.
+    Restore(backup::Restore),
     /// What an error code means and what to do.
     Explain(office::Explain),
     /// The configuration.
@@ -176,6 +181,8 @@ pub fn main() -> ExitCode {
         },
         Command::Serve(wish) => finish(block(serve::run(wish))),
         Command::Migrate(wish) => finish(block(serve::migrate(wish))),
+        Command::Backup(wish) => finish(with_hub(wish.place, async |hub, json| backup::run(hub, wish.file, json).await)),
+        Command::Restore(wish) => finish(block(backup::restore(wish))),
         Command::Doctor(place) => finish(with_hub(place, office::doctor)),
         Command::Login(place) => finish(with_hub(place, office::login)),
         Command::Connection(noun) => finish(with_hub(noun.place, async |hub, json| connection::run(hub, noun.command, json).await)),

@@ -5,6 +5,7 @@
 //! runs in a savepoint of the one writer, which commits whole groups with one fsync; on PostgreSQL in a transaction of
 //! its own. The closure's error undoes exactly that closure. When [`Store::write`] returns `Ok`, the data is durable.
 
+mod copy;
 pub mod dialect;
 mod migrate;
 mod postgres;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+pub use copy::damage;
 pub use dialect::Dialect;
 pub use postgres::Listener;
 pub use value::{FromCell, Row, Value};
@@ -118,6 +120,11 @@ impl Store {
     /// Names of migrations this program has and the database lacks.
     pub async fn pending_migrations(&self) -> Result<Vec<&'static str>, Error> {
         Ok(migrate::pending(self).await?)
+    }
+
+    /// Whether a hub's schema lies in it, of whatever version.
+    pub async fn is_ours(&self) -> Result<bool, Error> {
+        Ok(migrate::is_ours(self).await?)
     }
 
     pub fn dialect(&self) -> Dialect {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arrivals;
+mod backup;
 mod changes;
 mod documents;
 mod doors;

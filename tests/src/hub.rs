@@ -57,6 +57,14 @@ impl Place {
         entrepot_test_postgres::fresh_database().await.map(Self::Server)
     }
 
+    /// Of a story on SQLite.
+    pub fn database_file(&self) -> std::path::PathBuf {
+        match self.location() {
+            Location::File(path) => path,
+            Location::Postgres(_) => panic!("this story is on a server"),
+        }
+    }
+
     pub fn location(&self) -> Location {
         match self {
             Self::File(folder) => Location::File(folder.path().join("story.db")),
@@ -198,6 +206,11 @@ impl TestHub {
         hub
     }
 
+    /// Of a story on SQLite.
+    pub fn database_file(&self) -> std::path::PathBuf {
+        self.place.database_file()
+    }
+
     async fn install(&self, built: &connectors::Connectors) {
         for (name, wasm) in &built.packed {
             self.install_one(name, wasm).await;
@@ -219,11 +232,16 @@ impl TestHub {
 
     /// The process dies: nothing is shut down, nothing is said. What comes back is the same database at the same address.
     pub async fn crash(mut self) -> Self {
+        let place = std::mem::replace(&mut self.place, Place::file());
+        self.crash_into(place).await
+    }
+
+    /// [`TestHub::crash`], and what comes back has another database: one that was restored or moved.
+    pub async fn crash_into(mut self, place: Place) -> Self {
         self.finished = true;
         self.door.task.abort();
         let _ = (&mut self.door.task).await;
         let (clock, address, seats) = (self.clock.clone(), self.address, self.seats.clone());
-        let place = std::mem::replace(&mut self.place, Place::file());
         drop(self);
         Self::open(place, clock, address, seats).await
     }

@@ -115,6 +115,17 @@ impl From<store::Error> for Error {
     }
 }
 
+impl From<app::backup::Error> for Error {
+    fn from(error: app::backup::Error) -> Self {
+        use app::backup::Error as Backup;
+        match error {
+            Backup::OtherTool { .. } => Self::of(Code::Unsupported, &error),
+            Backup::Exists(_) | Backup::Relative(_) => Self::of(Code::Invalid, &error).about("file"),
+            Backup::Busy(_) => Self::of(Code::Conflict, &error),
+        }
+    }
+}
+
 impl From<page::BadCursor> for Error {
     fn from(error: page::BadCursor) -> Self {
         Self::of(Code::Invalid, &error).about("cursor")

@@ -1,5 +1,6 @@
 //! `/api/v1`: one small file per resource. Lists are `{"items": […], "next_cursor": null}`, changes take strict JSON.
 
+mod backup;
 mod connections;
 mod crossborder;
 mod deliveries;
@@ -44,6 +45,7 @@ pub fn router(app: &App) -> Router {
         deliveries::add,
         keys::add,
         doctor::add,
+        backup::add,
     ];
     let (routes, paths) = rooms.into_iter().fold(Routes::default(), |routes, add| add(routes)).split(PREFIX);
     let document = json!({

@@ -18,7 +18,7 @@ use crate::egress;
 const KEY_FILE: &str = "hub.key";
 /// Where it listens, which its own command line may have said.
 const URL_FILE: &str = "hub.url";
-const LOCK_FILE: &str = "hub.lock";
+pub const LOCK_FILE: &str = "hub.lock";
 const KNOCK: Duration = Duration::from_millis(800);
 const PATIENCE: Duration = Duration::from_secs(120);
 

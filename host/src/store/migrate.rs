@@ -91,14 +91,10 @@ pub async fn run(store: &Store, clock: &Clock) -> Result<Vec<&'static str>, Erro
 /// What this program has and the database lacks; refuses a database it does not understand.
 pub async fn pending(store: &Store) -> Result<Vec<&'static str>, Error> {
     let unreadable = |e: super::Error| Error::Unreadable(Box::new(e));
-    let mut conn = store.read().await.map_err(unreadable)?;
-    let table = match store.dialect() {
-        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'",
-        Dialect::Postgres => "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migration'",
-    };
-    if conn.fetch_optional(table, &[]).await.map_err(unreadable)?.is_none() {
+    if !is_ours(store).await? {
         return Ok(MIGRATIONS.iter().map(|m| m.name).collect());
     }
+    let mut conn = store.read().await.map_err(unreadable)?;
     let mut missing: Vec<&'static str> = MIGRATIONS.iter().map(|m| m.name).collect();
     for row in conn.fetch_all("SELECT name, checksum FROM schema_migration ORDER BY name", &[]).await.map_err(unreadable)? {
         let (name, sum): (String, String) = (row.get(0).map_err(unreadable)?, row.get(1).map_err(unreadable)?);
@@ -109,6 +105,17 @@ pub async fn pending(store: &Store) -> Result<Vec<&'static str>, Error> {
         missing.retain(|m| *m != name);
     }
     Ok(missing)
+}
+
+/// Whether the table of migrations is there.
+pub async fn is_ours(store: &Store) -> Result<bool, Error> {
+    let unreadable = |e: super::Error| Error::Unreadable(Box::new(e));
+    let mut conn = store.read().await.map_err(unreadable)?;
+    let table = match store.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_master WHERE name = 'schema_migration'",
+        Dialect::Postgres => "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'schema_migration'",
+    };
+    Ok(conn.fetch_optional(table, &[]).await.map_err(unreadable)?.is_some())
 }
 
 fn text(migration: &Migration, dialect: Dialect) -> &'static str {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod operate;
 mod shelves;
 
 use std::path::Path;
