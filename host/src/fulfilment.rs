@@ -5,6 +5,7 @@
 
 mod error;
 mod store;
+pub mod untold;
 
 pub use error::Error;
 pub use store::{Shipment, State};

@@ -16,11 +16,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::Error;
-pub use store::{Filter, Recorded, Replay, Row};
+pub use store::{Cause, Filter, Recorded, Row};
 
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DeliveryId};
-use crate::lanes::{self, LaneKey};
+use crate::lanes::{self, LaneKey, LaneKind};
 use crate::secrets::Vault;
 use crate::store::{Sql, Store, WriteTx};
 
@@ -175,7 +175,7 @@ pub async fn replay(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Resul
 const REPLAYED_AT_ONCE: u32 = 200;
 
 /// Puts every delivery that fits back, oldest first; how many. Those whose content was dropped stay as they are.
-pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Replay) -> Result<u64, Error> {
+pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Filter) -> Result<u64, Error> {
     let (mut count, mut after): (u64, Option<DeliveryId>) = (0, None);
     loop {
         let ids = store::select(&mut store.read().await?, &ctx.tenant, which, after.as_ref(), REPLAYED_AT_ONCE).await?;
@@ -197,6 +197,38 @@ pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Replay) -> Result<u64,
             .await?;
         after = Some(last);
     }
+}
+
+/// The lane on which what a channel tells of an order waits.
+pub fn order_lane(connection: &ConnectionId, external_id: &str) -> LaneKey {
+    LaneKey::new(LaneKind::Inbound, connection, format!("order:{external_id}"))
+}
+
+/// The order that a lane of deliveries is about, as its channel names it.
+pub fn order_of(lane: &LaneKey) -> Option<&str> {
+    lane.subject.strip_prefix("order:").filter(|_| lane.kind == LaneKind::Inbound)
+}
+
+/// Ends a delivery that waits or was refused: somebody decided that it is not needed. `false` if it had ended well already.
+pub async fn skip(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Result<bool, Error> {
+    let skipped = store::skip(tx, ctx, delivery, &format!("skipped by {}", ctx.actor)).await?;
+    skipped.ok_or_else(|| Error::Missing(delivery.clone()))
+}
+
+/// [`skip`] for everything that waits on a lane; returns how many there were.
+pub async fn skip_waiting(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<u64, Error> {
+    store::end_waiting(tx, ctx, lane, &format!("skipped by {}", ctx.actor)).await
+}
+
+/// Refused deliveries by connection and reason, of the most recent `limit`.
+pub async fn causes(conn: &mut impl Sql, tenant: &Tenant, limit: u32) -> Result<Vec<Cause>, Error> {
+    store::causes(conn, tenant, limit).await
+}
+
+/// Drops the contents of every delivery of a lane, and ends what still waits: its subject is to be forgotten.
+pub async fn forget_lane(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<(), Error> {
+    store::end_waiting(tx, ctx, lane, "its content was erased").await?;
+    store::drop_lane(tx, ctx, lane).await
 }
 
 /// Rows in one unit of work of a clearing.

@@ -13,7 +13,7 @@
 //!   one commit. A handler that returns `Ok` without having finished gets [`Outcome::Done`], `Err` the outcome that the
 //!   [`HandlerError`] names. No network or plugin call while a unit of work is open.
 //! * *Ask for it regularly*: [`schedule::set`]; the runner fires schedules too.
-//! * *Look and repair*: [`list`], [`overview`], [`causes`], [`release`], [`release_quarantined`], [`forget`], [`remove_connection`].
+//! * *Look and repair*: [`list`], [`list_quarantined`], [`overview`], [`causes`], [`release`], [`release_quarantined`], [`forget`], [`remove_connection`].
 //!
 //! Invariants: a lane has at most one holder whose commits count (the epoch, compared by [`fence`] and [`finish`]); a wish
 //! made while a lane is held runs after it; a claim is counted before its handler starts, and after [`model::MAX_CLAIMS`]
@@ -123,6 +123,17 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Lane>, crate::store::Error> {
     store::list(conn, &ctx.tenant, filter, after, limit).await
+}
+
+/// Quarantined lanes that fit, in the order of their ids, after the id `after`.
+pub async fn list_quarantined(
+    conn: &mut impl Sql,
+    ctx: &Ctx,
+    which: &Quarantined,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Lane>, crate::store::Error> {
+    store::list_quarantined(conn, &ctx.tenant, which, after, limit).await
 }
 
 /// Failing and quarantined lanes grouped by connection and reason, the most frequent first.

@@ -15,6 +15,7 @@ mod ingest;
 pub mod model;
 mod remedies;
 mod store;
+pub mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,8 @@
 //! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
 //! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do; [`plan`]
 //! is what people look at before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
-//! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom.
+//! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom. [`trouble`] says
+//! what stands still and what that is worth.
 
 pub mod convert;
 pub mod drift;
@@ -29,6 +30,7 @@ pub mod shelves;
 mod store;
 pub mod subscriptions;
 pub mod tax;
+pub mod trouble;
 pub mod upkeep;
 mod wanted;
 pub mod writeback;

@@ -5,6 +5,7 @@
 mod arrivals;
 mod backup;
 mod changes;
+mod dead;
 mod documents;
 mod doors;
 mod faults;

@@ -50,30 +50,80 @@ pub enum Command {
     },
     /// Recent deliveries.
     Deliveries {
-        #[arg(long)]
-        connection: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// new, done, ignored or refused.
         #[arg(long)]
         state: Option<String>,
     },
     /// Translate deliveries again: one, or those that fit.
     Replay {
+        #[arg(conflicts_with_all = ["state", "connection", "cause", "since", "until"])]
         delivery: Option<String>,
-        #[arg(long, conflicts_with = "delivery")]
-        connection: Option<String>,
+        #[command(flatten)]
+        which: Which,
         /// new, done, ignored or refused.
-        #[arg(long, conflicts_with = "delivery")]
+        #[arg(long)]
         state: Option<String>,
-        /// What arrived at this time or later, RFC 3339.
-        #[arg(long, value_name = "TIME", conflicts_with = "delivery")]
-        since: Option<String>,
-        /// What arrived before this time, RFC 3339.
-        #[arg(long, value_name = "TIME", conflicts_with = "delivery")]
-        until: Option<String>,
     },
-    /// Lanes that stand still; with a lane: let it run again.
-    Dead { lane: Option<String> },
+    /// What is not tried again until somebody says so: lanes that stand still, and deliveries that were refused.
+    Dead {
+        #[command(flatten)]
+        which: Which,
+        /// Of lanes: inbound, poll, push, fulfilment, …
+        #[arg(long)]
+        kind: Option<String>,
+    },
+    /// Let lanes that stand still run again: one, or those that fit.
+    Retry {
+        #[arg(conflicts_with_all = ["kind", "connection", "cause", "since", "until"])]
+        lane: Option<String>,
+        #[command(flatten)]
+        which: Which,
+        /// inbound, poll, push, fulfilment, …
+        #[arg(long)]
+        kind: Option<String>,
+    },
+    /// Drop what is not needed: deliveries, or lanes with what waits on them.
+    Skip {
+        #[arg(required = true)]
+        what: Vec<String>,
+    },
 }
+
+/// What is meant; without any: all.
+#[derive(Args)]
+pub struct Which {
+    #[arg(long)]
+    connection: Option<String>,
+    /// Part of the reason, word for word.
+    #[arg(long, value_name = "TEXT")]
+    cause: Option<String>,
+    /// What arrived or stands still since this time or later, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// What arrived or stands still since before this time, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+}
+
+impl Which {
+    fn query(&self, name: &str, more: Option<String>) -> String {
+        super::query(&[
+            ("connection", self.connection.clone()),
+            ("cause", self.cause.clone()),
+            ("since", self.since.clone()),
+            ("until", self.until.clone()),
+            (name, more),
+        ])
+    }
+
+    fn body(self, name: &str, more: Option<String>) -> Value {
+        json!({ "connection": self.connection, "cause": self.cause, "since": self.since, "until": self.until, name: more })
+    }
+}
+
+const DELIVERIES: print::Columns = &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")];
 
 pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
     match command {
@@ -136,30 +186,38 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
                 ],
             );
         }
-        Command::Deliveries { connection, state } => {
-            let list = hub.get(&format!("/deliveries{}", super::query(&[("connection", connection), ("state", state)]))).await?;
-            print::answer(
-                json,
-                &list,
-                &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")],
-            );
+        Command::Deliveries { which, state } => {
+            print::answer(json, &hub.get(&format!("/deliveries{}", which.query("state", state))).await?, DELIVERIES);
         }
-        Command::Replay { delivery: None, connection, state, since, until } => {
-            let span = json!({ "connection": connection, "state": state, "since": since, "until": until });
-            print::answer(json, &hub.ask("POST", "/deliveries/replay", &span).await?, &[]);
+        Command::Replay { delivery: None, which, state } => {
+            print::answer(json, &hub.ask("POST", "/deliveries/replay", &which.body("state", state)).await?, &[]);
             hub.work().await?;
         }
         Command::Replay { delivery: Some(delivery), .. } => {
             print::answer(json, &hub.ask("POST", &format!("/deliveries/{}/replay", part(&delivery)), &json!({})).await?, &[]);
             hub.work().await?;
         }
-        Command::Dead { lane: None } => {
-            let list = hub.get("/sync/lanes?quarantined=true").await?;
-            print::answer(json, &list, &[("LANE", "lane"), ("SINCE", "quarantined_at"), ("FAILURES", "failures"), ("WHY", "reason")]);
+        Command::Dead { which, kind } => {
+            let lanes = hub.get(&format!("/sync/dead{}", which.query("kind", kind))).await?;
+            let deliveries = hub.get(&format!("/deliveries{}", which.query("state", Some("refused".into())))).await?;
+            dead(&lanes, &deliveries, json);
         }
-        Command::Dead { lane: Some(lane) } => {
+        Command::Retry { lane: Some(lane), .. } => {
             print::answer(json, &hub.ask("POST", "/sync/lanes/release", &json!({ "lane": lane })).await?, &[]);
             hub.work().await?;
+        }
+        Command::Retry { lane: None, which, kind } => {
+            print::answer(json, &hub.ask("POST", "/sync/lanes/retry", &which.body("kind", kind)).await?, &[]);
+            hub.work().await?;
+        }
+        Command::Skip { what } => {
+            for what in what {
+                let done = match what.contains('/') {
+                    true => hub.ask("POST", "/sync/lanes/skip", &json!({ "lane": what })).await?,
+                    false => hub.ask("POST", &format!("/deliveries/{}/skip", part(&what)), &json!({})).await?,
+                };
+                print::answer(json, &done, &[]);
+            }
         }
     }
     Ok(())
@@ -231,10 +289,53 @@ fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
+fn dead(lanes: &Value, deliveries: &Value, json: bool) {
+    if json {
+        return say!("{}", json!({ "lanes": lanes, "deliveries": deliveries }));
+    }
+    print::table(items(lanes, "items"), &[("LANE", "lane"), ("SINCE", "quarantined_at"), ("FAILURES", "failures"), ("WHY", "reason")]);
+    say!("\nrefused deliveries:");
+    print::table(items(deliveries, "items"), DELIVERIES);
+    if [lanes, deliveries].iter().any(|list| list["next_cursor"].is_string()) {
+        say!("\nthere are more; narrow the list with --connection, --cause, --since or --until");
+    }
+    say!("\n`sync retry` lets lanes run again, `sync replay` translates deliveries again, `sync skip` drops what is not needed");
+}
+
+/// A cause with its money as one text.
+fn in_words(cause: &Value) -> Value {
+    let mut told = cause.clone();
+    let money = |value: &Value| {
+        let currency = crate::money::Currency::from_code(value["currency"].as_str()?).ok()?;
+        Some(crate::money::Money::new(value["amount_minor"].as_i64()?, currency).to_string())
+    };
+    let mut amounts: Vec<String> = items(cause, "at_risk").iter().filter_map(money).collect();
+    if let Some(more) = cause["unvalued"].as_i64().filter(|more| *more > 0) {
+        amounts.push(format!("{more} of unknown value"));
+    }
+    told["at_risk"] = Value::String(amounts.join(", "));
+    told
+}
+
 fn status(found: &Value, json: bool) {
     if json {
         return say!("{found}");
     }
+    let causes: Vec<Value> = items(found, "causes").iter().map(in_words).collect();
+    let columns: print::Columns = &[
+        ("WHAT", "what"),
+        ("KIND", "kind"),
+        ("CONNECTION", "connection"),
+        ("COUNT", "count"),
+        ("STILL", "stands_still"),
+        ("ORDERS", "orders"),
+        ("AT RISK", "at_risk"),
+        ("CAUSE", "cause"),
+        ("DO", "remedy"),
+    ];
+    say!("causes:");
+    print::table(&causes, columns);
+    say!("");
     let lanes: print::Columns = &[
         ("LANES", "kind"),
         ("CONNECTION", "connection"),

@@ -1,5 +1,7 @@
 //! All SQL on `shipment`.
 
+pub mod untold;
+
 use super::Error;
 use crate::args;
 use crate::ctx::{Ctx, Tenant};

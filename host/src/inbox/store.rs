@@ -1,7 +1,7 @@
 //! All SQL on `inbox`, `inbox_key` and `inbox_body`.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{Delivery, Ending, Error};
 use crate::args;
@@ -12,6 +12,15 @@ use crate::secrets::{DataKey, Vault};
 use crate::store::{Sql, Value, WriteTx, placeholders};
 
 pub const DAY_MS: i64 = 86_400_000;
+
+/// A condition on `inbox i` that takes the parameters 1 to 6 from [`Filter::args`]. `replace` finds a part alike in both
+/// databases, where LIKE differs in its case. The plus keeps a list in the order of its ids from being sorted by way of the times' index.
+macro_rules! fits {
+    () => {
+        "i.tenant = $1 AND +i.received_at >= $2 AND +i.received_at < $3 AND ($4 = '' OR i.connection = $4) AND ($5 = '' OR i.state = $5) \
+         AND ($6 = '' OR replace(COALESCE(i.reason, ''), $6, '') <> COALESCE(i.reason, ''))"
+    };
+}
 
 /// A delivery as it was received.
 #[derive(Clone, Debug)]
@@ -116,6 +125,20 @@ pub async fn end(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId, ending: &En
     Ok(())
 }
 
+/// Ends everything that waits on a lane; returns how many there were.
+pub async fn end_waiting(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey, why: &str) -> Result<u64, Error> {
+    let sql = "UPDATE inbox SET state = 'ignored', reason = $3, done_at = $4 WHERE tenant = $1 AND lane = $2 AND state = 'new'";
+    Ok(tx.execute(sql, args![&ctx.tenant, lane.id(), why, ctx.now_ms()]).await?)
+}
+
+/// Takes the bodies of every delivery of a lane away.
+pub async fn drop_lane(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey) -> Result<(), Error> {
+    let sql = "DELETE FROM inbox_body WHERE tenant = $1 AND (day, id) IN \
+               (SELECT received_at / 86400000, id FROM inbox WHERE tenant = $1 AND lane = $2)";
+    tx.execute(sql, args![&ctx.tenant, lane.id()]).await?;
+    Ok(())
+}
+
 /// The oldest day of which bodies are kept, if it lies before `before_day`.
 pub async fn oldest_day(conn: &mut impl Sql, tenant: &Tenant, before_day: i64) -> Result<Option<i64>, Error> {
     let sql = "SELECT MIN(day) FROM inbox_body WHERE tenant = $1 AND day < $2";
@@ -169,39 +192,22 @@ pub async fn has_body(conn: &mut impl Sql, tenant: &Tenant, delivery: &DeliveryI
     Ok(conn.fetch_optional(sql, args![tenant, delivery]).await?.is_some())
 }
 
-/// Deliveries that fit, oldest first, after one.
+/// Deliveries that fit and whose content is still there, oldest first, after one.
 pub async fn select(
     conn: &mut impl Sql,
     tenant: &Tenant,
-    which: &Replay,
+    filter: &Filter,
     after: Option<&DeliveryId>,
     limit: u32,
 ) -> Result<Vec<DeliveryId>, Error> {
-    let rows = conn
-        .fetch_all(
-            "SELECT i.id FROM inbox i JOIN inbox_body b ON b.tenant = i.tenant AND b.id = i.id AND b.day = i.received_at / 86400000 \
-             WHERE i.tenant = $1 AND i.id > $2 AND ($3 = '' OR i.connection = $3) AND ($4 = '' OR i.state = $4) \
-             AND i.received_at >= $5 AND i.received_at < $6 ORDER BY i.id LIMIT $7",
-            args![
-                tenant,
-                after.map_or(String::new(), ToString::to_string),
-                which.filter.connection.as_ref().map_or(String::new(), ToString::to_string),
-                which.filter.state.clone().unwrap_or_default(),
-                which.since_ms,
-                which.until_ms,
-                limit,
-            ],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
-}
-
-/// Deliveries to be translated again: those that fit and arrived in `since_ms..until_ms`.
-#[derive(Clone, Debug)]
-pub struct Replay {
-    pub filter: Filter,
-    pub since_ms: i64,
-    pub until_ms: i64,
+    let mut values = filter.args(tenant).to_vec();
+    values.extend([Value::from(after.map_or("", DeliveryId::as_str)), Value::from(limit)]);
+    let sql = concat!(
+        "SELECT i.id FROM inbox i JOIN inbox_body b ON b.tenant = i.tenant AND b.id = i.id AND b.day = i.received_at / 86400000 WHERE ",
+        fits!(),
+        " AND i.id > $7 ORDER BY i.id LIMIT $8"
+    );
+    Ok(conn.fetch_all(sql, &values).await?.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
 }
 
 pub async fn reopen(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Result<Option<LaneKey>, Error> {
@@ -215,12 +221,65 @@ pub async fn reopen(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Resul
     Ok(LaneKey::parse(&row.get::<String>(0)?))
 }
 
-/// Which deliveries to list.
+/// Refused deliveries with one reason in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    pub connection: ConnectionId,
+    pub reason: String,
+    pub deliveries: i64,
+    /// Orders they are about, as the channel names them.
+    pub orders: BTreeSet<String>,
+}
+
+/// The most recent refused deliveries by connection and reason.
+pub async fn causes(conn: &mut impl Sql, tenant: &Tenant, limit: u32) -> Result<Vec<Cause>, Error> {
+    let sql = "SELECT connection, COALESCE(reason, ''), lane FROM inbox WHERE tenant = $1 AND state = 'refused' ORDER BY id DESC LIMIT $2";
+    let mut causes: BTreeMap<(String, String), Cause> = BTreeMap::new();
+    for row in conn.fetch_all(sql, args![tenant, limit]).await? {
+        let (connection, reason, lane): (ConnectionId, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let new = || Cause { connection: connection.clone(), reason: reason.clone(), deliveries: 0, orders: BTreeSet::new() };
+        let cause = causes.entry((connection.to_string(), reason.clone())).or_insert_with(new);
+        cause.deliveries += 1;
+        cause.orders.extend(LaneKey::parse(&lane).and_then(|lane| super::order_of(&lane).map(str::to_owned)));
+    }
+    Ok(causes.into_values().collect())
+}
+
+/// Ends a delivery that is not done. `None` if there is no such delivery, `false` if it was done already.
+pub async fn skip(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId, why: &str) -> Result<Option<bool>, Error> {
+    let sql = "UPDATE inbox SET state = 'ignored', reason = $3, done_at = $4 WHERE tenant = $1 AND id = $2 AND state IN ('new', 'refused')";
+    if tx.execute(sql, args![&ctx.tenant, delivery, why, ctx.now_ms()]).await? == 1 {
+        return Ok(Some(true));
+    }
+    let known = tx.fetch_optional("SELECT 1 FROM inbox WHERE tenant = $1 AND id = $2", args![&ctx.tenant, delivery]).await?;
+    Ok(known.map(|_| false))
+}
+
+/// Which deliveries are meant; `None` means any.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     pub connection: Option<ConnectionId>,
     /// new | done | ignored | refused
     pub state: Option<String>,
+    /// Received at that instant or later.
+    pub since_ms: Option<i64>,
+    /// Received before that instant.
+    pub until_ms: Option<i64>,
+    /// Part of the reason, word for word.
+    pub reason: Option<String>,
+}
+
+impl Filter {
+    fn args(&self, tenant: &Tenant) -> [Value; 6] {
+        [
+            Value::from(tenant.as_str()),
+            Value::from(self.since_ms.unwrap_or(i64::MIN)),
+            Value::from(self.until_ms.unwrap_or(i64::MAX)),
+            Value::from(self.connection.as_ref().map_or("", ConnectionId::as_str)),
+            Value::from(self.state.as_deref().unwrap_or("")),
+            Value::from(self.reason.as_deref().unwrap_or("")),
+        ]
+    }
 }
 
 /// One row of a list of deliveries.
@@ -242,19 +301,14 @@ pub async fn list(
     before: Option<&DeliveryId>,
     limit: u32,
 ) -> Result<Vec<Row>, Error> {
-    let rows = conn
-        .fetch_all(
-            "SELECT id, connection, topic, received_at, state, reason, done_at FROM inbox WHERE tenant = $1 AND ($2 = '' OR id < $2) \
-             AND ($3 = '' OR connection = $3) AND ($4 = '' OR state = $4) ORDER BY id DESC LIMIT $5",
-            args![
-                tenant,
-                before.map_or(String::new(), ToString::to_string),
-                filter.connection.as_ref().map_or(String::new(), ToString::to_string),
-                filter.state.clone().unwrap_or_default(),
-                limit,
-            ],
-        )
-        .await?;
+    let mut values = filter.args(tenant).to_vec();
+    values.extend([Value::from(before.map_or("", DeliveryId::as_str)), Value::from(limit)]);
+    let sql = concat!(
+        "SELECT i.id, i.connection, i.topic, i.received_at, i.state, i.reason, i.done_at FROM inbox i WHERE ",
+        fits!(),
+        " AND ($7 = '' OR i.id < $7) ORDER BY i.id DESC LIMIT $8"
+    );
+    let rows = conn.fetch_all(sql, &values).await?;
     let delivery = |row: &crate::store::Row| -> Result<Row, crate::store::Error> {
         Ok(Row {
             id: row.get(0)?,

@@ -108,12 +108,35 @@ on_both! {
             let ctx = ctx.clone();
             db.store.write(move |tx| Box::pin(async move { end(tx, &ctx, &row.id, &Ending::Refused("no total".into())).await })).await.unwrap();
         }
-        let filter = Filter { connection: Some(here.clone()), state: Some("refused".into()) };
-        let which = Replay { filter, since_ms: begin + 1_000, until_ms: begin + 4_000 };
-        assert_eq!(replay_all(&db.store, &ctx, &which).await.unwrap(), 1);
+        let refused = |reason: &str| Filter {
+            connection: Some(here.clone()),
+            state: Some("refused".into()),
+            since_ms: Some(begin + 1_000),
+            until_ms: Some(begin + 4_000),
+            reason: Some(reason.into()),
+        };
+        assert_eq!(replay_all(&db.store, &ctx, &refused("No total")).await.unwrap(), 0, "word for word");
+        assert_eq!(replay_all(&db.store, &ctx, &refused("total")).await.unwrap(), 1);
         let new = Filter { state: Some("new".into()), ..Filter::default() };
         let new = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &new, None, 10).await.unwrap();
-        assert_eq!(new.iter().map(|row| (row.connection.clone(), row.received_at)).collect::<Vec<_>>(), [(here, begin + 2_000)]);
+        assert_eq!(new.iter().map(|row| (row.connection.clone(), row.received_at)).collect::<Vec<_>>(), [(here.clone(), begin + 2_000)]);
+
+        let causes = causes(&mut db.store.read().await.unwrap(), &ctx.tenant, 100).await.unwrap();
+        let told = causes.iter().map(|cause| (cause.connection.clone(), cause.deliveries, cause.orders.iter().cloned().collect::<Vec<_>>()));
+        let mut expected = [(here.clone(), 2, vec!["7".to_owned()]), (there, 3, vec!["7".to_owned()])];
+        expected.sort_by_key(|(connection, ..)| connection.to_string());
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        let skipped = async |id: DeliveryId| {
+            let ctx = ctx.clone();
+            db.store.write(move |tx| Box::pin(async move { skip(tx, &ctx, &id).await })).await
+        };
+        let here_all = list(&mut db.store.read().await.unwrap(), &ctx.tenant, &Filter { connection: Some(here.clone()), ..Filter::default() }, None, 10).await.unwrap();
+        let first = here_all.iter().find(|row| row.state == "refused").unwrap().id.clone();
+        assert!(skipped(first.clone()).await.unwrap() && !skipped(first).await.unwrap(), "once");
+        assert!(matches!(skipped(DeliveryId::new(&ctx.ids)).await, Err(Error::Missing(_))));
+        let lane = order_lane(&here, "7");
+        let waiting = db.store.write(move |tx| Box::pin(async move { skip_waiting(tx, &ctx, &lane).await })).await.unwrap();
+        assert_eq!(waiting, 1, "what was replayed waits no more");
     }
 }
 

@@ -281,21 +281,42 @@ pub struct Quarantined {
     pub kind: Option<LaneKind>,
     /// Quarantined at that instant or later.
     pub since_ms: Option<i64>,
+    /// Quarantined before that instant.
+    pub until_ms: Option<i64>,
+    /// Part of the reason, word for word.
+    pub reason: Option<String>,
+}
+
+/// A condition that takes the parameters 2 to 6 from [`Quarantined::args`]. `replace` finds a part alike in both databases, where
+/// LIKE differs in its case.
+macro_rules! fits {
+    () => {
+        "tenant = $1 AND quarantined_at >= $2 AND quarantined_at < $3 AND (connection = $4 OR $4 = '') AND (kind = $5 OR $5 = '') \
+         AND ($6 = '' OR replace(COALESCE(reason, ''), $6, '') <> COALESCE(reason, ''))"
+    };
+}
+
+impl Quarantined {
+    fn args(&self, tenant: &Tenant) -> [Value; 6] {
+        [
+            Value::from(tenant.as_str()),
+            Value::from(self.since_ms.unwrap_or(0)),
+            Value::from(self.until_ms.unwrap_or(i64::MAX)),
+            Value::from(self.connection.as_ref().map_or("", ConnectionId::as_str)),
+            Value::from(self.kind.map_or("", LaneKind::as_str)),
+            Value::from(self.reason.as_deref().unwrap_or("")),
+        ]
+    }
 }
 
 pub async fn release_quarantined(tx: &mut WriteTx, tenant: &Tenant, which: &Quarantined, now_ms: i64) -> Result<u64, Error> {
-    tx.execute(
-        "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, outages = 0, claims = 0, next_due = $2
-         WHERE tenant = $1 AND quarantined_at >= $3 AND (connection = $4 OR $4 = '') AND (kind = $5 OR $5 = '')",
-        args![
-            tenant,
-            now_ms,
-            which.since_ms.unwrap_or(0),
-            which.connection.as_ref().map_or("", ConnectionId::as_str),
-            which.kind.map_or("", LaneKind::as_str)
-        ],
-    )
-    .await
+    let mut values = which.args(tenant).to_vec();
+    values.push(Value::from(now_ms));
+    let sql = concat!(
+        "UPDATE lane SET quarantined_at = NULL, reason = NULL, not_before = 0, failures = 0, outages = 0, claims = 0, next_due = $7 WHERE ",
+        fits!()
+    );
+    tx.execute(sql, &values).await
 }
 
 /// `false` when there is no such lane or a handler is at work on it.
@@ -344,19 +365,36 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: Filter, after: O
         Filter::Quarantined => select!("AND quarantined_at IS NOT NULL"),
         Filter::Failing => select!("AND (failures > 0 OR quarantined_at IS NOT NULL)"),
     };
-    let rows = conn.fetch_all(sql, args![tenant, after.unwrap_or(""), limit]).await?;
-    let lane = |row: &Row| {
-        Ok(Lane {
-            key: key(row, 0)?,
-            running: !row.get::<String>(1)?.is_empty(),
-            next_due: row.get(2)?,
-            claims: row.get(3)?,
-            failures: row.get(4)?,
-            quarantined_at: row.get(5)?,
-            reason: row.get(6)?,
-        })
-    };
-    rows.iter().map(lane).collect()
+    conn.fetch_all(sql, args![tenant, after.unwrap_or(""), limit]).await?.iter().map(lane).collect()
+}
+
+pub async fn list_quarantined(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    which: &Quarantined,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Lane>, Error> {
+    let mut values = which.args(tenant).to_vec();
+    values.extend([Value::from(after), Value::from(limit)]);
+    let sql = concat!(
+        "SELECT id, owner, next_due, claims, failures, quarantined_at, reason FROM lane WHERE ",
+        fits!(),
+        " AND id > $7 ORDER BY id LIMIT $8"
+    );
+    conn.fetch_all(sql, &values).await?.iter().map(lane).collect()
+}
+
+fn lane(row: &Row) -> Result<Lane, Error> {
+    Ok(Lane {
+        key: key(row, 0)?,
+        running: !row.get::<String>(1)?.is_empty(),
+        next_due: row.get(2)?,
+        claims: row.get(3)?,
+        failures: row.get(4)?,
+        quarantined_at: row.get(5)?,
+        reason: row.get(6)?,
+    })
 }
 
 /// Counts of the lanes of one kind and connection.

@@ -667,9 +667,14 @@ crate::on_both! {
             db.store.write(move |tx| Box::pin(async move { release_quarantined(tx, &ctx, &which).await })).await.unwrap()
         };
         assert_eq!(released(Quarantined { connection: Some(connection(2)), ..Quarantined::default() }).await, 0);
+        let standing = async |which: Quarantined| list_quarantined(&mut db.store.read().await.unwrap(), &db.ctx(), &which, "", 10).await.unwrap().len();
+        assert_eq!(standing(Quarantined { reason: Some("on".into()), ..Quarantined::default() }).await, 2, "part of a reason");
+        assert_eq!(standing(Quarantined { reason: Some("On".into()), ..Quarantined::default() }).await, 0, "word for word");
+        assert_eq!(standing(Quarantined { until_ms: Some(start + 1_000), ..Quarantined::default() }).await, 1);
+        assert_eq!(released(Quarantined { reason: Some("other".into()), ..Quarantined::default() }).await, 0);
         assert_eq!(released(Quarantined { kind: Some(LaneKind::Inbound), since_ms: Some(start + 1_000), ..Quarantined::default() }).await, 2);
         assert_eq!(claim(&db, "again", 9).await.len(), 2);
-        assert_eq!(released(Quarantined::default()).await, 1);
+        assert_eq!(released(Quarantined { reason: Some("gone".into()), ..Quarantined::default() }).await, 1);
 
         let drop_it = async |key: LaneKey| {
             let ctx = db.ctx();

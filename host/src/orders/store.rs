@@ -1,5 +1,7 @@
 //! All SQL on `orders`, `order_line`, `order_event` and `person`.
 
+pub mod worth;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;

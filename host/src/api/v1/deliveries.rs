@@ -4,13 +4,13 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::sync::{instant, named_connection};
 use crate::api::answer::{Answer, page, told};
 use crate::api::error::{Code, Error};
 use crate::api::request::{Body, Query, Reader, Writer};
 use crate::api::routes::Routes;
 use crate::app::App;
-use crate::clock::from_rfc3339;
-use crate::connections;
+use crate::ctx::Ctx;
 use crate::id::DeliveryId;
 use crate::inbox;
 use crate::page::{Cursor, Page, PageRequest};
@@ -20,6 +20,7 @@ pub fn add(routes: Routes) -> Routes {
         .get("/deliveries", "Received deliveries, newest first", list)
         .post("/deliveries/replay", "Translate again what fits and arrived in a span of time", replay_all)
         .post("/deliveries/{delivery}/replay", "Translate a delivery again", replay)
+        .post("/deliveries/{delivery}/skip", "End a delivery that waits or was refused", skip)
 }
 
 #[derive(Deserialize)]
@@ -27,21 +28,19 @@ pub fn add(routes: Routes) -> Routes {
 struct Wanted {
     connection: Option<String>,
     state: Option<String>,
+    cause: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
     cursor: Option<String>,
     limit: Option<u32>,
 }
 
 async fn list(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Query<Wanted>) -> Answer {
-    let request = PageRequest { cursor: wanted.cursor, limit: wanted.limit };
+    let Wanted { connection, state, cause, since, until, cursor, limit } = wanted;
+    let request = PageRequest { cursor, limit };
     let before = request.after("deliveries", 1)?.map(|keys| DeliveryId::parse(&keys[0])).transpose()?;
-    refuse_unknown_state(wanted.state.as_deref())?;
-    let mut conn = app.store.read().await?;
-    let connection = match &wanted.connection {
-        Some(name) => Some(connections::resolve(&mut conn, &ctx.tenant, name).await?.id),
-        None => None,
-    };
-    let filter = inbox::Filter { connection, state: wanted.state };
-    let rows = inbox::list(&mut conn, &ctx.tenant, &filter, before.as_ref(), request.limit() + 1).await?;
+    let filter = Span { connection, state, cause, since, until }.filter(&app, &ctx).await?;
+    let rows = inbox::list(&mut app.store.read().await?, &ctx.tenant, &filter, before.as_ref(), request.limit() + 1).await?;
     page(Page::cut(rows, request.limit(), |last| Cursor::new("deliveries", &[last.id.as_str()])))
 }
 
@@ -52,42 +51,50 @@ async fn replay(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<Stri
     told(json!({ "id": replayed, "state": "new" }))
 }
 
-fn refuse_unknown_state(state: Option<&str>) -> Result<(), Error> {
-    match state.filter(|state| !["new", "done", "ignored", "refused"].contains(state)) {
-        Some(state) => {
-            let message = format!("`{state}` is no state of a delivery; hint: new, done, ignored or refused");
-            Err(Error::new(Code::Invalid, message).about("state"))
-        }
-        None => Ok(()),
+async fn skip(State(app): State<App>, Writer(ctx): Writer, Path(id): Path<String>) -> Answer {
+    let id = DeliveryId::parse(&id)?;
+    let skipped = id.clone();
+    match app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(inbox::skip(tx, &ctx, &id).await?) })).await? {
+        true => told(json!({ "id": skipped, "state": "ignored" })),
+        false => Err(Error::new(Code::Conflict, format!("the delivery {skipped} ended well already; hint: nothing is left to skip"))),
     }
 }
 
+/// Which deliveries are meant; what is not given does not matter.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Span {
     connection: Option<String>,
     state: Option<String>,
+    /// Part of the reason, word for word.
+    cause: Option<String>,
     /// RFC 3339; what arrived at it or later.
     since: Option<String>,
     /// RFC 3339; what arrived before it.
     until: Option<String>,
 }
 
-async fn replay_all(State(app): State<App>, Writer(ctx): Writer, Body(span): Body<Span>) -> Answer {
-    refuse_unknown_state(span.state.as_deref())?;
-    if span.connection.is_none() && span.state.is_none() && span.since.is_none() && span.until.is_none() {
-        return Err(Error::new(Code::Invalid, "this would replay everything; hint: name a connection, a state or a span of time"));
+impl Span {
+    async fn filter(self, app: &App, ctx: &Ctx) -> Result<inbox::Filter, Error> {
+        if let Some(state) = self.state.as_deref().filter(|state| !["new", "done", "ignored", "refused"].contains(state)) {
+            let message = format!("`{state}` is no state of a delivery; hint: new, done, ignored or refused");
+            return Err(Error::new(Code::Invalid, message).about("state"));
+        }
+        Ok(inbox::Filter {
+            connection: named_connection(app, ctx, self.connection.as_deref()).await?,
+            since_ms: instant("since", self.since.as_deref())?,
+            until_ms: instant("until", self.until.as_deref())?,
+            state: self.state,
+            reason: self.cause,
+        })
     }
-    let instant = |field: &str, text: &Option<String>, otherwise: i64| match text {
-        None => Ok(otherwise),
-        Some(text) => from_rfc3339(text)
-            .ok_or_else(|| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2027-01-31T00:00:00Z")).about(field)),
-    };
-    let (since_ms, until_ms) = (instant("since", &span.since, 0)?, instant("until", &span.until, i64::MAX)?);
-    let connection = match &span.connection {
-        Some(name) => Some(connections::resolve(&mut app.store.read().await?, &ctx.tenant, name).await?.id),
-        None => None,
-    };
-    let which = inbox::Replay { filter: inbox::Filter { connection, state: span.state }, since_ms, until_ms };
-    told(json!({ "replayed": inbox::replay_all(&app.store, &ctx, &which).await? }))
+}
+
+async fn replay_all(State(app): State<App>, Writer(ctx): Writer, Body(span): Body<Span>) -> Answer {
+    let Span { connection, state, cause, since, until } = &span;
+    if [connection, state, cause, since, until].iter().all(|given| given.is_none()) {
+        return Err(Error::new(Code::Invalid, "this would replay everything; hint: name a connection, a state, a cause or a span of time"));
+    }
+    let filter = span.filter(&app, &ctx).await?;
+    told(json!({ "replayed": inbox::replay_all(&app.store, &ctx, &filter).await? }))
 }

@@ -4,24 +4,30 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::answer::{Answer, all, created, told};
+use crate::api::answer::{Answer, all, created, page, told};
 use crate::api::error::{Code, Error};
 use crate::api::request::{Body, Query, Reader, Writer};
 use crate::api::routes::Routes;
 use crate::app::App;
+use crate::clock::from_rfc3339;
+use crate::ctx::Ctx;
+use crate::id::ConnectionId;
 use crate::id::PlanId;
-use crate::lanes::{self, Filter, Lane, LaneKey};
-use crate::page::PageRequest;
+use crate::lanes::{self, Filter, Lane, LaneKey, LaneKind, Quarantined};
+use crate::page::{Cursor, Page, PageRequest};
 use crate::sync::guards::{self as limits, Limits, Scope};
 use crate::sync::push::Field;
-use crate::sync::{self, golive};
-use crate::{connections, sync as flows};
+use crate::sync::{self, golive, trouble};
+use crate::{connections, inbox, sync as flows};
 
 pub fn add(routes: Routes) -> Routes {
     routes
-        .get("/sync/status", "Lanes by kind and connection, what was not sent, what was refused", status)
+        .get("/sync/status", "Causes with the money at risk, lanes by kind and connection, what was not sent, what was refused", status)
         .get("/sync/drift", "What channels showed and had not been told, newest first", drifts)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
+        .get("/sync/dead", "Lanes that stand still: of a connection, a kind, a cause, a span of time", dead)
+        .post("/sync/lanes/retry", "Let every lane that stands still and fits run now", retry)
+        .post("/sync/lanes/skip", "Drop a lane, and end the deliveries that wait on it", skip)
         .post("/sync/lanes/release", "Let a lane that stands still run now", release)
         .post("/sync/run", "Ask for a run: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment", run)
         .post("/connections/{connection}/plan", "What a push would change now, and what is held", plan)
@@ -48,6 +54,7 @@ async fn status(State(app): State<App>, Reader(ctx): Reader) -> Answer {
     };
     let stuck = lanes::list(&mut conn, &ctx, Filter::Failing, None, SHOWN).await?;
     told(json!({
+        "causes": trouble::causes(&mut conn, &ctx).await?,
         "lanes": flows.iter().map(flow).collect::<Vec<_>>(),
         "failing": stuck.iter().map(lane).collect::<Vec<_>>(),
         "unsent": flows::unsent(&mut conn, &ctx.tenant, None, SHOWN).await?,
@@ -116,16 +123,113 @@ struct Named {
     lane: String,
 }
 
+fn lane_key(text: &str) -> Result<LaneKey, Error> {
+    LaneKey::parse(text).ok_or_else(|| absent(text))
+}
+
+fn absent(lane: &str) -> Error {
+    Error::new(Code::NotFound, format!("there is no lane `{lane}`; hint: `entrepot sync dead` lists those that stand still")).about("lane")
+}
+
 async fn release(State(app): State<App>, Writer(ctx): Writer, Body(named): Body<Named>) -> Answer {
-    let absent = || {
-        Error::new(Code::NotFound, format!("there is no lane `{}`; hint: `entrepot sync dead` lists those that stand still", named.lane))
-            .about("lane")
-    };
-    let key = LaneKey::parse(&named.lane).ok_or_else(absent)?;
+    let key = lane_key(&named.lane)?;
     match app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::release(tx, &ctx, &key).await?) })).await? {
         true => told(json!({ "lane": named.lane, "released": true })),
-        false => Err(absent()),
+        false => Err(absent(&named.lane)),
     }
+}
+
+async fn skip(State(app): State<App>, Writer(ctx): Writer, Body(named): Body<Named>) -> Answer {
+    let key = lane_key(&named.lane)?;
+    let skipped = app.store.write(move |tx| {
+        Box::pin(async move {
+            // The lane first: a handler that holds it would end its deliveries otherwise.
+            match lanes::forget(tx, &ctx, &key).await? {
+                true => Ok::<_, Error>(Some(inbox::skip_waiting(tx, &ctx, &key).await?)),
+                false => Ok(None),
+            }
+        })
+    });
+    match skipped.await? {
+        Some(deliveries) => told(json!({ "lane": named.lane, "skipped": true, "deliveries": deliveries })),
+        None => {
+            let message =
+                format!("there is no lane `{}`, or it is at work now; hint: `entrepot sync dead` lists those that stand still", named.lane);
+            Err(Error::new(Code::Conflict, message).about("lane"))
+        }
+    }
+}
+
+/// Lanes that stand still; what is not given does not matter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    connection: Option<String>,
+    kind: Option<String>,
+    /// Part of the reason, word for word.
+    cause: Option<String>,
+    /// RFC 3339; since then or later.
+    since: Option<String>,
+    /// RFC 3339; since before then.
+    until: Option<String>,
+}
+
+impl Group {
+    async fn which(self, app: &App, ctx: &Ctx) -> Result<Quarantined, Error> {
+        let no_kind = |text: &String| {
+            let known: Vec<&str> = LaneKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            Error::new(Code::Invalid, format!("`{text}` is no kind of lane; hint: {}", known.join(", "))).about("kind")
+        };
+        Ok(Quarantined {
+            connection: named_connection(app, ctx, self.connection.as_deref()).await?,
+            kind: self.kind.as_ref().map(|text| LaneKind::parse(text).ok_or_else(|| no_kind(text))).transpose()?,
+            since_ms: instant("since", self.since.as_deref())?,
+            until_ms: instant("until", self.until.as_deref())?,
+            reason: self.cause,
+        })
+    }
+}
+
+pub(super) async fn named_connection(app: &App, ctx: &Ctx, name: Option<&str>) -> Result<Option<ConnectionId>, Error> {
+    match name {
+        Some(name) => Ok(Some(connections::resolve(&mut app.store.read().await?, &ctx.tenant, name).await?.id)),
+        None => Ok(None),
+    }
+}
+
+/// A time in a request.
+pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<i64>, Error> {
+    let wrong = |text| Error::new(Code::Invalid, format!("`{text}` is not a time; hint: write 2027-01-31T00:00:00Z")).about(field);
+    text.map(|text| from_rfc3339(text).ok_or_else(|| wrong(text))).transpose()
+}
+
+/// Fields of [`Group`] and of a page; a query cannot nest them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupPage {
+    connection: Option<String>,
+    kind: Option<String>,
+    cause: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+}
+
+async fn dead(State(app): State<App>, Reader(ctx): Reader, Query(wanted): Query<GroupPage>) -> Answer {
+    let GroupPage { connection, kind, cause, since, until, cursor, limit } = wanted;
+    let request = PageRequest { cursor, limit };
+    let after = request.after("dead", 1)?.map(|mut keys| keys.swap_remove(0)).unwrap_or_default();
+    let which = Group { connection, kind, cause, since, until }.which(&app, &ctx).await?;
+    let found = lanes::list_quarantined(&mut app.store.read().await?, &ctx, &which, &after, request.limit() + 1).await?;
+    let cut = Page::cut(found, request.limit(), |last| Cursor::new("dead", &[&last.key.id()]));
+    page(Page { items: cut.items.iter().map(lane).collect::<Vec<_>>(), next_cursor: cut.next_cursor })
+}
+
+async fn retry(State(app): State<App>, Writer(ctx): Writer, Body(group): Body<Group>) -> Answer {
+    let which = group.which(&app, &ctx).await?;
+    let released = app.store.write(move |tx| Box::pin(async move { Ok::<_, Error>(lanes::release_quarantined(tx, &ctx, &which).await?) }));
+    told(json!({ "released": released.await? }))
 }
 
 #[derive(Deserialize)]
