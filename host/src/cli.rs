@@ -15,6 +15,7 @@ mod backup;
 mod catalogue;
 mod connection;
 mod crossborder;
+mod database;
 #[cfg(feature = "demo")]
 mod demo;
 mod hub;
@@ -70,6 +71,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put such a copy where there is no hub.
     Restore(backup::Restore),
+    /// The database as a whole.
+    Database(Noun<database::Command>),
     /// What an error code means and what to do.
     Explain(office::Explain),
     /// The configuration.
@@ -182,6 +185,10 @@ pub fn main() -> ExitCode {
         Command::Serve(wish) => finish(block(serve::run(wish))),
         Command::Migrate(wish) => finish(block(serve::migrate(wish))),
         Command::Backup(wish) => finish(with_hub(wish.place, async |hub, json| backup::run(hub, wish.file, json).await)),
+        Command::Database(noun) => {
+            let json = noun.place.json;
+            finish(block(database::run(noun.place, noun.command)).map_err(|(stop, _)| (stop, json)))
+        }
         Command::Restore(wish) => finish(block(backup::restore(wish))),
         Command::Doctor(place) => finish(with_hub(place, office::doctor)),
         Command::Login(place) => finish(with_hub(place, office::login)),

@@ -10,6 +10,8 @@ pub mod dialect;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod tables;
+pub mod transfer;
 mod value;
 
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ mod faults;
 mod golive;
 mod guards;
 mod journey;
+mod moving;
 mod prices;
 mod rates;
 mod shelves;
