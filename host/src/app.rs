@@ -16,12 +16,13 @@ use crate::id::{Entropy, Ids};
 use crate::inbox::{self, Inbox};
 use crate::lanes::buckets::SharedBuckets;
 use crate::lanes::{self, Runner};
+use crate::orders::persons::{self, Erased, Kept, Whom};
 use crate::plugins::compile::Compiler;
 use crate::plugins::registry::Registry;
 use crate::plugins::{self, Engine};
 use crate::secrets::{MasterKey, Vault};
 use crate::store::{Dialect, Location, Store};
-use crate::sync::{Connectors, Parts, Sync, upkeep};
+use crate::sync::{Connectors, Parts, Sync, erasure, upkeep};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -37,6 +38,8 @@ pub enum Error {
     Compiler(#[from] crate::plugins::compile::Error),
     #[error(transparent)]
     Plugin(#[from] crate::plugins::registry::Error),
+    #[error(transparent)]
+    Sync(#[from] crate::sync::Error),
     #[error(transparent)]
     Tls(#[from] egress::TlsError),
     #[error("cannot listen on {address}: {source}; hint: choose another with --set server.listen=ADDRESS:PORT")]
@@ -66,6 +69,9 @@ pub struct Options {
     pub tuning: Tuning,
 }
 
+/// Beside the master key, and so outside of what a restore replaces.
+const ERASURE_LOG: &str = "erasures.log";
+
 /// Bounds and habits that the configuration sets; the defaults are its defaults.
 #[derive(Clone, Debug)]
 pub struct Tuning {
@@ -83,6 +89,8 @@ pub struct Tuning {
     pub webhook_body_bytes: usize,
     pub api_body_bytes: usize,
     pub trusted_proxies: Vec<Network>,
+    /// Where erasures of buyers are noted outside of the database, for copies that do not know of them.
+    pub erasure_log: Option<PathBuf>,
 }
 
 impl Default for Tuning {
@@ -100,6 +108,7 @@ impl Default for Tuning {
             webhook_body_bytes: 1 << 20,
             api_body_bytes: 64 << 20,
             trusted_proxies: Vec::new(),
+            erasure_log: None,
         }
     }
 }
@@ -123,6 +132,7 @@ impl Tuning {
             webhook_body_bytes: config.server.webhook_body_bytes,
             api_body_bytes: config.server.api_body_bytes,
             trusted_proxies: config.server.trusted_proxies.clone(),
+            erasure_log: Some(config.secrets.master_key_file.with_file_name(ERASURE_LOG)),
         }
     }
 }
@@ -211,11 +221,38 @@ impl App {
         };
         let egress = Egress::new(options.clock, Arc::new(SystemResolver), buckets, tls, options.egress);
         let connectors = Connectors { registry, egress };
-        let sync = Sync::new(Parts { store: store.clone(), vault: vault.clone(), connectors, public_url: options.public_url });
+        let (public_url, erasure_log) = (options.public_url, tuning.erasure_log.clone());
+        let sync = Sync::new(Parts { store: store.clone(), vault: vault.clone(), connectors, public_url, erasure_log });
         let inbox = Inbox::open(store.clone(), ctx.clone(), vault.clone(), tuning.patience);
         let (proxies, body_bytes) = (tuning.trusted_proxies.clone(), tuning.webhook_body_bytes);
         let doors = Arc::new(Doors::new(sync.clone(), inbox.clone(), ctx.clone(), proxies, body_bytes));
         Ok(Self { store, ctx, vault, inbox, sync, doors, tuning, backup: backup::Desk::default() })
+    }
+
+    /// Erases a buyer here and notes it for copies that do not know of it yet.
+    pub async fn erase(&self, ctx: &Ctx, whom: Whom) -> Result<Vec<Erased>, Error> {
+        Ok(self.sync.erase(ctx, whom, None).await?)
+    }
+
+    /// What is kept of a buyer, for that buyer to read.
+    pub async fn export(&self, ctx: &Ctx, whom: &Whom) -> Result<Vec<Kept>, Error> {
+        let mut conn = self.store.read().await?;
+        Ok(persons::export(&mut conn, ctx, &self.vault, whom).await.map_err(crate::sync::Error::from)?)
+    }
+
+    /// Erases again everybody whom the log beside the master key names; returns how many this database still knew.
+    pub async fn erase_again(&self) -> Result<usize, Error> {
+        let Some(log) = &self.tuning.erasure_log else { return Ok(0) };
+        let text = match std::fs::read_to_string(log) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+            read => read.map_err(|source| Error::Folder { path: log.clone(), source })?,
+        };
+        let mut again = 0;
+        for person in erasure::named(&text)? {
+            let erased = erasure::erase(&self.store, &self.vault, &self.ctx, Whom::Person(person), None).await?;
+            again += erased.iter().filter(|erased| erased.new).count();
+        }
+        Ok(again)
     }
 
     /// Works off what is due; see [`Runner`].

@@ -20,6 +20,7 @@ mod database;
 mod demo;
 mod hub;
 mod office;
+mod person;
 mod place;
 mod plugin;
 mod price;
@@ -96,6 +97,8 @@ enum Command {
     Price(Noun<price::Command>),
     /// What was sold.
     Order(Noun<sales::Order>),
+    /// Buyers who ask what is kept of them, or to be forgotten.
+    Person(Noun<person::Command>),
     /// Exchange rates.
     Rate(Noun<rate::Command>),
     /// Where goods lie.
@@ -154,6 +157,7 @@ impl From<crate::app::Error> for Stop {
         use crate::app::Error as App;
         let message = crate::store::chain(&error);
         match error {
+            App::Sync(_) => Self::failed(message),
             App::MasterKey(_) | App::Secrets(crate::secrets::Error::WrongMasterKey { .. }) | App::Folder { .. } | App::Tls(_) => {
                 Self::usage(message)
             }
@@ -198,6 +202,7 @@ pub fn main() -> ExitCode {
         Command::Stock(noun) => finish(with_hub(noun.place, async |hub, json| sales::stock(hub, noun.command, json).await)),
         Command::Price(noun) => finish(with_hub(noun.place, async |hub, json| price::run(hub, noun.command, json).await)),
         Command::Order(noun) => finish(with_hub(noun.place, async |hub, json| sales::order(hub, noun.command, json).await)),
+        Command::Person(noun) => finish(with_hub(noun.place, async |hub, json| person::run(hub, noun.command, json).await)),
         Command::Rate(noun) => finish(with_hub(noun.place, async |hub, json| rate::run(hub, noun.command, json).await)),
         Command::Location(noun) => finish(with_hub(noun.place, async |hub, json| sales::location(hub, noun.command, json).await)),
         Command::Crossborder(noun) => {

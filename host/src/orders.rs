@@ -13,6 +13,7 @@
 mod error;
 mod ingest;
 pub mod model;
+pub mod persons;
 mod remedies;
 mod store;
 pub mod worth;

@@ -124,6 +124,15 @@ impl Store {
         Ok(migrate::pending(self).await?)
     }
 
+    /// Writes the log of a database file into it and empties it, so that what was overwritten is on the disk nowhere. A server's
+    /// database does so in its own time.
+    pub async fn scrub(&self) -> Result<(), Error> {
+        match &*self.0 {
+            Backend::Sqlite(db) => db.scrub().await,
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Whether a hub's schema lies in it, of whatever version.
     pub async fn is_ours(&self) -> Result<bool, Error> {
         Ok(migrate::is_ours(self).await?)

@@ -6,11 +6,13 @@
 //! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
 //! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do; [`plan`]
 //! is what people look at before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
-//! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough. [`tax`] works out and freezes what every order owes to whom. [`trouble`] says
+//! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough, [`erasure`] buyers who ask
+//! for it, or for whom a channel asks ([`privacy`]). [`tax`] works out and freezes what every order owes to whom. [`trouble`] says
 //! what stands still and what that is worth.
 
 pub mod convert;
 pub mod drift;
+pub mod erasure;
 pub mod expiry;
 pub mod fanout;
 pub mod gates;
@@ -22,6 +24,7 @@ pub mod intake;
 pub mod listings;
 pub mod plan;
 pub mod poll;
+mod privacy;
 pub mod push;
 pub mod rates;
 mod reading;
@@ -62,6 +65,8 @@ pub struct Parts {
     pub connectors: Connectors,
     /// Where marketplaces reach us; without one, connections poll.
     pub public_url: Option<String>,
+    /// Where erasures of buyers are noted outside of the database.
+    pub erasure_log: Option<std::path::PathBuf>,
 }
 
 impl std::ops::Deref for Sync {

@@ -8,6 +8,7 @@ mod changes;
 mod dead;
 mod documents;
 mod doors;
+mod erasure;
 mod faults;
 mod golive;
 mod guards;

@@ -10,7 +10,7 @@ mod merchant;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use entrepot::app::{App, Options};
+use entrepot::app::{App, Options, Tuning};
 use entrepot::catalog::{self, Facts, Gtin, Sku};
 use entrepot::clock::Clock;
 use entrepot::connections::{Connection, NewConnection, Origin};
@@ -147,6 +147,11 @@ impl TestHub {
         Self::open(place, Clock::manual(NOON), "127.0.0.1:0".parse().unwrap(), Vec::new()).await
     }
 
+    /// An empty hub with habits of its own.
+    pub async fn tuned(place: Place, tuning: Tuning) -> Self {
+        Self::open_tuned(place, Clock::manual(NOON), "127.0.0.1:0".parse().unwrap(), Vec::new(), tuning).await
+    }
+
     /// A hub whose catalogue has the mug and the lamp.
     pub async fn stocked(place: Place) -> Self {
         let hub = Self::empty(place).await;
@@ -166,6 +171,10 @@ impl TestHub {
     }
 
     async fn open(place: Place, clock: Clock, address: SocketAddr, seats: Vec<(Shop, Connection)>) -> Self {
+        Self::open_tuned(place, clock, address, seats, Tuning::default()).await
+    }
+
+    async fn open_tuned(place: Place, clock: Clock, address: SocketAddr, seats: Vec<(Shop, Connection)>, tuning: Tuning) -> Self {
         let built = tokio::task::spawn_blocking(connectors::ready).await.unwrap();
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -182,7 +191,7 @@ impl TestHub {
             compiler: connectors::program(),
             zone: "UTC".into(),
             name: "Story".into(),
-            tuning: Default::default(),
+            tuning,
         })
         .await
         .unwrap();

@@ -455,6 +455,8 @@ impl From<sync::Error> for Error {
             sync::Error::Call(error) => error.into(),
             sync::Error::Lane(error) => error.into(),
             sync::Error::Refused { .. } => Self::of(Code::Conflict, &error),
+            // Half done: whoever asked must know which half.
+            sync::Error::NotNoted { .. } => Self { cause: Some(chain(&error)), ..Self::of(Code::Internal, &error) },
             sync::Error::Connection(error) => error.into(),
             sync::Error::Identity(error) => error.into(),
             sync::Error::Catalog(error) => error.into(),
@@ -479,6 +481,10 @@ impl From<sync::Error> for Error {
 
 impl From<app::Error> for Error {
     fn from(error: app::Error) -> Self {
-        Self::internal(&error)
+        match error {
+            app::Error::Sync(error) => error.into(),
+            app::Error::Store(error) => error.into(),
+            other => Self::internal(&other),
+        }
     }
 }

@@ -9,6 +9,7 @@ mod keys;
 mod listings;
 mod locations;
 mod orders;
+mod persons;
 mod plugins;
 mod prices;
 mod products;
@@ -46,6 +47,7 @@ pub fn router(app: &App) -> Router {
         keys::add,
         doctor::add,
         backup::add,
+        persons::add,
     ];
     let (routes, paths) = rooms.into_iter().fold(Routes::default(), |routes, add| add(routes)).split(PREFIX);
     let document = json!({

@@ -191,7 +191,7 @@ impl Door {
         };
         let dedupe = dedupe.filter(|key| !key.is_empty() && key.len() <= 200).unwrap_or_else(digest);
         let resource = self.webhooks.resources.iter().find(|resource| resource.matches(&topic));
-        let about = resource.and_then(|resource| Some(format!("{}:{}", resource.kind, pointed(&resource.pointer)?)));
+        let about = resource.and_then(|resource| Some(format!("{}:{}{}", resource.kind, resource.prefix, pointed(&resource.pointer)?)));
         // Without an id, the delivery is a lane of its own.
         let subject = about.filter(|subject| subject.len() <= 200).unwrap_or_else(|| format!("delivery:{dedupe}"));
         let wanted = self.webhooks.headers.iter().filter_map(|name| Some((name.clone(), text(name)?)));

@@ -67,14 +67,17 @@ pub async fn restore(wish: Restore) -> Result<(), Stop> {
     backup::restore(&place, &vault).await.map_err(|refused| Stop::failed(refused.to_string()))?;
     // Opening brings an older schema up to date and shows that the hub can work with it.
     let app = App::open(Options::of(&config)?).await?;
+    let again = app.erase_again().await;
     app.store.close().await;
+    let again = again?;
     if wish.place.json {
         say!(
             "{}",
-            json!({ "restored": wish.file, "database": database, "master_key": vault.master().fingerprint() })
+            json!({ "restored": wish.file, "database": database, "master_key": vault.master().fingerprint(), "erased_again": again })
         );
     } else {
         say!("restored {} into {}; start it with `entrepot serve`, then `entrepot doctor`", wish.file.display(), database.display());
+        say!("{again} buyers who were erased after that copy was made are erased again");
         say!("what channels told the hub since that copy was made is read again by the next polls");
     }
     Ok(())

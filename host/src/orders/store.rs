@@ -1,5 +1,6 @@
-//! All SQL on `orders`, `order_line`, `order_event` and `person`.
+//! All SQL on `orders`, `order_line`, `order_event`, `person` and `erasure`.
 
+pub mod persons;
 pub mod worth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,6 +255,16 @@ fn recipe_text(line: &StoredLine) -> Result<Option<String>> {
     Ok(line.recipe.as_ref().map(serde_json::to_string).transpose()?)
 }
 
+/// What a buyer's data key is for.
+pub fn purpose_of(person: &PersonId) -> String {
+    format!("person:{person}")
+}
+
+/// By which a buyer is found again without the address being kept.
+pub fn match_code(vault: &Vault, tenant: &Tenant, email: &str) -> String {
+    vault.match_code(tenant, &email.trim().to_lowercase())
+}
+
 /// Seals what the channel said about the buyer under that buyer's own key. The same buyer of the same connection is found
 /// again by the channel's customer id or by a keyed hash of the e-mail address.
 async fn seal_personal(
@@ -268,7 +279,7 @@ async fn seal_personal(
     let Some(personal) = &order.personal else { return Ok((None, None)) };
     let external = personal.buyer.as_ref().and_then(|buyer| buyer.external_id.clone());
     let email = personal.buyer.as_ref().and_then(|buyer| buyer.email.as_deref());
-    let match_code = email.map(|email| vault.match_code(&ctx.tenant, &email.trim().to_lowercase()));
+    let match_code = email.map(|email| match_code(vault, &ctx.tenant, email));
     let known = if new {
         // Two look-ups by index; one condition with OR would walk every buyer.
         tx.fetch_optional(
@@ -285,7 +296,12 @@ async fn seal_personal(
         Some(row) => (row.get(0)?, false),
         None => (PersonId::new(&ctx.ids), true),
     };
-    let key = vault.data_key(tx, ctx, &format!("person:{person}")).await?;
+    let key = match vault.data_key(tx, ctx, &purpose_of(&person)).await {
+        Ok(key) => key,
+        // An old order of somebody who was erased: what the channel still says is not taken in again.
+        Err(crate::secrets::Error::Destroyed) => return Ok((None, None)),
+        Err(error) => return Err(error.into()),
+    };
     if fresh {
         tx.execute(
             "INSERT INTO person (tenant, id, connection, external_id, match_code, key_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -264,6 +264,8 @@ pub struct Webhooks {
     pub topics: Vec<String>,
     #[serde(default)]
     pub handshakes: Vec<Handshake>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privacy: Vec<Privacy>,
 }
 
 /// Where in a delivery something is.
@@ -285,7 +287,7 @@ pub enum Dedupe {
     Pointer(String),
 }
 
-/// Which lane a delivery belongs to: the id at `pointer` of the body.
+/// Which lane a delivery belongs to: the id at `pointer` of the body, behind `prefix`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
@@ -293,6 +295,9 @@ pub struct Resource {
     pub topics: Vec<String>,
     pub kind: String,
     pub pointer: String,
+    /// What turns that id into the record's `external-id`, where the channel writes it in two ways.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
 }
 
 impl Resource {
@@ -302,6 +307,37 @@ impl Resource {
             None => pattern == topic,
         })
     }
+}
+
+/// What deliveries of a topic ask of the hub on a person's behalf; the connector does not see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Privacy {
+    pub topic: String,
+    pub asks: Asks,
+    /// The customer's id in the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// What turns that id into the buyer's `external-id`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// A list of ids of orders in the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<String>,
+    /// What turns those into the order's `external-id`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub order_prefix: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asks {
+    /// What is kept of the customer.
+    Export,
+    /// To forget the customer.
+    Erase,
+    /// To forget every buyer of the connection.
+    EraseAll,
 }
 
 /// An unsigned ping that is answered 200 and forgotten.

@@ -23,8 +23,16 @@ macro_rules! migrations {
 }
 
 /// In the order they run; a number once used stays.
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_spine", "0002_plugins", "0003_access", "0004_crossborder", "0005_rates", "0006_pricing", "0007_stock",];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_spine",
+    "0002_plugins",
+    "0003_access",
+    "0004_crossborder",
+    "0005_rates",
+    "0006_pricing",
+    "0007_stock",
+    "0008_operate"
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

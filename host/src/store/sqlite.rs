@@ -24,6 +24,7 @@ pub struct Sqlite {
     sender: mpsc::WeakSender<Box<dyn Job>>,
     writer: Mutex<Option<tokio::task::JoinHandle<()>>>,
     poisoned: watch::Receiver<bool>,
+    options: SqliteConnectOptions,
     folder: PathBuf,
 }
 
@@ -38,20 +39,23 @@ impl Sqlite {
             .busy_timeout(std::time::Duration::from_secs(5))
             .statement_cache_capacity(512)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16000");
+            .pragma("cache_size", "-16000")
+            // What is deleted or replaced is overwritten in its page: a destroyed key must not be found in the file.
+            .pragma("secure_delete", "fast");
         let setup = |error: sqlx::Error| Error::Setup {
             what: format!("cannot open the database file {}: {error}", path.display()),
             hint: "check that the folder exists, is writable, and that the file is a SQLite database".into(),
         };
         let writers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(setup)?;
         let writer = writers.acquire().await.map_err(setup)?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await.map_err(setup)?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone().read_only(true)).await.map_err(setup)?;
         let (sender, queue) = mpsc::channel(QUEUE);
         let (poison, poisoned) = watch::channel(false);
         let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer), bell), queue, poison));
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
         let (sender, jobs, writer) = (sender.downgrade(), Mutex::new(Some(sender)), Mutex::new(Some(task)));
-        let sqlite = Self { readers, sender, jobs, writer, poisoned, folder };
+        let sqlite = Self { readers, sender, jobs, writer, poisoned, options, folder };
         sqlite.refuse_old_library().await?;
         Ok(sqlite)
     }
@@ -71,6 +75,15 @@ impl Sqlite {
 
     pub async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, Error> {
         Ok(self.readers.acquire().await?)
+    }
+
+    /// Waits for readers and the writer as long as a busy database may be waited for; what is still in use then stays for the
+    /// next time.
+    pub async fn scrub(&self) -> Result<(), Error> {
+        use sqlx::ConnectOptions as _;
+        let mut conn = self.options.connect().await?;
+        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await?;
+        Ok(sqlx::Connection::close(conn).await?)
     }
 
     pub fn is_poisoned(&self) -> bool {

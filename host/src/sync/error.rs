@@ -45,6 +45,10 @@ pub enum Error {
     Plugin(#[from] crate::plugins::registry::Error),
     #[error("a stored document cannot be read")]
     Document(#[from] serde_json::Error),
+    #[error(
+        "the buyers are erased here, but it could not be noted in {path}: {source}; hint: `entrepot person erased` names them, a copy of the database that is restored must be told"
+    )]
+    NotNoted { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] crate::store::Error),
 }

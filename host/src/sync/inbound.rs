@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::drift::Picture;
 use super::error::ending;
 use super::intake::{self, Arrived};
-use super::{Error, Session, Sync, convert, listings, on_behalf, store};
+use super::{Error, Session, Sync, convert, listings, on_behalf, privacy, store};
 use crate::clock::to_rfc3339;
 use crate::connections::{self, Connection, Health};
 use crate::ctx::Ctx;
@@ -64,7 +64,14 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     let session = sync.connectors.session(sync, ctx, &connection).await?;
     let mut work = Work::default();
     for delivery in waiting {
-        translate(&session, &mut work, delivery).await?;
+        let rules = session.manifest().webhooks.as_ref().map(|webhooks| webhooks.privacy.as_slice());
+        match rules.unwrap_or_default().iter().find(|rule| rule.topic == delivery.topic) {
+            Some(rule) => {
+                let ending = privacy::obey(sync, ctx, claim, &connection, rule, &delivery).await?;
+                work.endings.push((delivery.id, ending));
+            }
+            None => translate(&session, &mut work, delivery).await?,
+        }
     }
     // What a later delivery carries whole need not be read for an earlier hint; what is read is newer than both.
     work.orders.retain(|arrived| !work.fetch.contains(&arrived.order.external_id));

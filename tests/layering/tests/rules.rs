@@ -109,7 +109,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("listings", &["listing", "listing_level", "allotment"]),
     ("locations", &["location", "location_map"]),
     ("stock", &["movement", "stock", "reservation", "shortage", "stock_rule"]),
-    ("orders", &["person", "orders", "order_line", "order_event"]),
+    ("orders", &["person", "orders", "order_line", "order_event", "erasure"]),
     ("fulfilment", &["shipment"]),
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
     ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
