@@ -9,6 +9,9 @@ use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _};
 use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
 
 const CONNECTIONS: u32 = 16;
+/// A unit of work waits for nothing but the server. One that is silent for so long stands still with its process, and the
+/// rows it locked are wanted by others before the leases of its lanes end.
+const SILENCE_MS: &str = "10000";
 
 pub struct Postgres {
     pool: PgPool,
@@ -25,7 +28,7 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(std::time::Duration::from_secs(10))
-            .connect_with(options.options([("idle_in_transaction_session_timeout", "60000")]))
+            .connect_with(options.options([("idle_in_transaction_session_timeout", SILENCE_MS)]))
             .await
             .map_err(|e| setup(&e))?;
         let version: String = sqlx::query_scalar("SELECT current_setting('server_version_num')").fetch_one(&pool).await?;

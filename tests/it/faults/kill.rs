@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const RESTART: Duration = Duration::from_secs(5);
 /// The shortest lease there is: what a dead process held is taken over soon.
 const SHORT_LEASE: [&str; 2] = ["--set", "lanes.lease_ms=5000"];
+/// A lease, what a server waits for a transaction that stands still, and what a busy machine needs.
+const TAKEN_OVER: Duration = Duration::from_secs(35);
 /// The longest a sender may wait to be asked to come back: the hub's own patience, and a busy machine.
 const REFUSAL: Duration = Duration::from_secs(4);
 
@@ -116,7 +118,7 @@ impl Scene {
 
     /// Waits until others have taken over whatever these held.
     pub async fn taken_over(&self, held: &BTreeSet<String>) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TAKEN_OVER;
         while self.holders().await.iter().any(|holder| held.contains(holder)) {
             assert!(Instant::now() < deadline, "nobody took over the lanes of a node that was stopped");
             tokio::time::sleep(Duration::from_millis(200)).await;
