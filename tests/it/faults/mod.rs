@@ -9,6 +9,7 @@ mod channel;
 mod clock;
 mod desk;
 mod disorder;
+mod histories;
 mod kill;
 mod lost;
 mod nodes;
