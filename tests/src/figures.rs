@@ -4,6 +4,7 @@
 //! median of their ratios counts: what disturbs the machine for a moment disturbs one round.
 
 pub mod channels;
+pub mod cluster;
 pub mod door;
 pub mod orders;
 pub mod process;
@@ -15,7 +16,7 @@ use crate::report::Report;
 pub struct Asked(Vec<String>);
 
 /// Everything `measure` knows, in order.
-pub const KNOWN: &[&str] = &["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T14", "T16", "T18"];
+pub const KNOWN: &[&str] = &["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T13", "T14", "T16", "T18"];
 
 impl Asked {
     pub fn new(names: Vec<String>) -> Self {
@@ -45,6 +46,9 @@ pub async fn measure(asked: &Asked, report: &mut Report) {
     }
     if asked.wants("T5") {
         channels::measure(asked, report).await;
+    }
+    if asked.wants("T13") {
+        cluster::measure(report).await;
     }
     if asked.any(&["T6", "T7", "T8"]) {
         sandbox::measure(asked, report).await;
