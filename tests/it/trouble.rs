@@ -79,6 +79,19 @@ on_both! {
         hub.finish().await;
     }
 
+    async fn two_changes_of_one_listing_in_one_breath_are_one(place: Place) {
+        let mut hub = TestHub::trading(place).await;
+        for kind in BOTH {
+            let shop = hub.shop(kind);
+            shop.restock("LAMP", 3);
+            shop.restock("LAMP", 2);
+            hub.pass(60_000).await;
+            assert_eq!(shop.shows("LAMP"), Some(5), "{kind:?}");
+            assert!(hub.lanes(Filter::Failing).await.is_empty(), "{kind:?}");
+        }
+        hub.finish().await;
+    }
+
     async fn the_outage_of_one_shop_leaves_the_other_alone_and_heals(place: Place) {
         let mut hub = TestHub::trading(place).await;
         for kind in BOTH {

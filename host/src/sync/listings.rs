@@ -2,6 +2,8 @@
 //!
 //! While a connection is live, a quantity or a price that differs from what the channel was told is drift; see [`super::drift`].
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 
 use super::drift::{self, Picture};
@@ -86,10 +88,12 @@ pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &
             }
         }
     }
-    let known = |listing: &ChannelListing| kept.ids.get(&listing.external_id).cloned();
-    let levels = found.iter().filter_map(|listing| Some((known(listing)?, listing.levels.clone()))).collect();
+    // Two webhooks may have told of one listing in one run: the last of them counts, as it did above.
+    let known = found.iter().filter_map(|listing| Some((kept.ids.get(&listing.external_id)?.clone(), listing)));
+    let shown: BTreeMap<ListingId, &ChannelListing> = known.collect();
+    let levels = shown.iter().map(|(id, listing)| (id.clone(), listing.levels.clone())).collect();
     drift::heal_stock(tx, ctx, connection, levels, picture).await?;
-    let prices = found.iter().filter_map(|listing| Some((known(listing)?, drift::price_of(listing)?))).collect();
+    let prices = shown.iter().filter_map(|(id, listing)| Some((id.clone(), drift::price_of(listing)?))).collect();
     drift::heal_prices(tx, ctx, connection, prices, picture).await
 }
 

@@ -16,6 +16,7 @@ type Result<T> = std::result::Result<T, Error>;
 pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: &str, listings: &[(&ListingId, &ConnectionId)]) -> Result<()> {
     let mut sorted = listings.to_vec();
     sorted.sort();
+    sorted.dedup();
     for chunk in sorted.chunks(200) {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 9);
         for (listing, connection) in chunk {
