@@ -91,7 +91,7 @@ pub struct Store(Arc<Backend>, Bell);
 type Bell = watch::Sender<u64>;
 
 enum Backend {
-    Sqlite(sqlite::Sqlite),
+    Sqlite(Box<sqlite::Sqlite>),
     Postgres(postgres::Postgres),
 }
 
@@ -108,7 +108,7 @@ impl Store {
     pub async fn connect(location: &Location) -> Result<Self, Error> {
         let bell = Bell::new(0);
         let backend = match location {
-            Location::File(path) => Backend::Sqlite(sqlite::Sqlite::open(path, bell.clone()).await?),
+            Location::File(path) => Backend::Sqlite(Box::new(sqlite::Sqlite::open(path, bell.clone()).await?)),
             Location::Postgres(url) => Backend::Postgres(postgres::Postgres::connect(url, bell.clone()).await?),
         };
         Ok(Self(Arc::new(backend), bell))

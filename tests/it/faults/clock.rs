@@ -61,8 +61,7 @@ async fn fires(place: &Place, start: i64, steps: impl IntoIterator<Item = i64>) 
         runner.run_until_idle().await.unwrap();
     }
     store.close().await;
-    let fired = diary.0.lock().unwrap().clone();
-    fired
+    diary.0.lock().unwrap().clone()
 }
 
 fn minutes(count: usize) -> impl Iterator<Item = i64> {
