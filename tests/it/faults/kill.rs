@@ -26,8 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const RESTART: Duration = Duration::from_secs(5);
 /// The shortest lease there is: what a dead process held is taken over soon.
 const SHORT_LEASE: [&str; 2] = ["--set", "lanes.lease_ms=5000"];
-/// A lease, what a server waits for a transaction that stands still, and what a busy machine needs.
-const TAKEN_OVER: Duration = Duration::from_secs(35);
+/// A lease, and what a server waits for a transaction that stands still. Those of the stopped node that wait for the same rows get
+/// them one after the other, and each stands still as long: sixteen connections at most.
+const TAKEN_OVER: Duration = Duration::from_secs(170);
 /// The longest a sender may wait to be asked to come back: the hub's own patience, and a busy machine.
 const REFUSAL: Duration = Duration::from_secs(4);
 
