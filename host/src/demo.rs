@@ -54,8 +54,8 @@ pub enum Error {
     Setting(String),
     #[error("a simulated shop could not start: {0}")]
     Shop(std::io::Error),
-    #[error("the hub did not come to rest within {0} s; hint: run again with --log debug")]
-    Restless(u64),
+    #[error("the hub did not come to rest within {seconds} s: {undone}; hint: run again with --log debug")]
+    Restless { seconds: u64, undone: String },
 }
 
 /// Sets the stage, plays, and cleans up. `router` serves the pages beside the webhooks.

@@ -10,6 +10,7 @@ mod merchant;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use entrepot::api::listen;
 use entrepot::app::{App, Options, Tuning};
 use entrepot::catalog::{self, Facts, Gtin, Sku};
 use entrepot::clock::Clock;
@@ -196,9 +197,8 @@ impl TestHub {
         .await
         .unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = entrepot::api::router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async move { drop(stopped.await) });
-        let task = tokio::spawn(async move { serve.await.unwrap() });
+        let router = entrepot::api::router(&app);
+        let task = tokio::spawn(listen::serve(listener, router, listen::Pace::default(), async move { drop(stopped.await) }));
         let hub = Self {
             runner: app.runner(),
             app,

@@ -16,7 +16,7 @@ use crate::crossborder::{self, ChannelFacts, EntityFacts};
 use crate::ctx::Ctx;
 use crate::egress;
 use crate::id::{ConnectionId, Entropy};
-use crate::lanes;
+use crate::lanes::{self, Flow, LaneKind};
 use crate::plugins::grant::Grant;
 use crate::plugins::package::Build;
 use crate::plugins::registry::Registry;
@@ -136,13 +136,14 @@ impl Stage {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(seconds);
         let mut calm = 0;
         while calm < 3 {
-            if tokio::time::Instant::now() > deadline {
-                return Err(Error::Restless(seconds));
-            }
             for (shop, _) in &self.shops {
                 shop.settled().await;
             }
-            calm = if busy(&self.app.store, &self.app.ctx).await? { 0 } else { calm + 1 };
+            match undone(&self.app.store, &self.app.ctx).await? {
+                None => calm += 1,
+                Some(undone) if tokio::time::Instant::now() > deadline => return Err(Error::Restless { seconds, undone }),
+                Some(_) => calm = 0,
+            }
             tokio::time::sleep(std::time::Duration::from_millis(30)).await;
         }
         Ok(())
@@ -181,12 +182,18 @@ async fn sell_for(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Res
     Ok(())
 }
 
-async fn busy(store: &Store, ctx: &Ctx) -> Result<bool, Error> {
+/// What is still to be done, if anything is. What waits, for a slot or for a sale on its way, is not done.
+async fn undone(store: &Store, ctx: &Ctx) -> Result<Option<String>, Error> {
     let mut conn = store.read().await?;
     let flows = lanes::overview(&mut conn, ctx).await?;
+    let moves = |kind| matches!(kind, LaneKind::Inbound | LaneKind::Poll | LaneKind::Push);
+    let waits = |flow: &&Flow| flow.due > 0 || flow.running > 0 || flow.failing > 0 || moves(flow.kind) && flow.waiting > 0;
+    if let Some(flow) = flows.iter().find(waits) {
+        let Flow { kind, due, running, failing, waiting, .. } = flow;
+        return Ok(Some(format!("{kind} lanes: {due} due, {waiting} waiting, {running} running, {failing} failing")));
+    }
     let unsent = sync::unsent(&mut conn, &ctx.tenant, None, 1).await?;
-    let waits = flows.iter().any(|flow| flow.due > 0 || flow.running > 0 || flow.failing > 0);
-    Ok(waits || unsent.iter().any(|unsent| unsent.problem.is_some()))
+    Ok(unsent.into_iter().find_map(|unsent| unsent.problem))
 }
 
 fn options(wish: &Wish, address: std::net::SocketAddr) -> Result<Options, Error> {

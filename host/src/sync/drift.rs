@@ -2,18 +2,18 @@
 //!
 //! What was read after the last push is what the channel shows; what a webhook carried, which may be late or doubled, only raises
 //! a doubt, and the channel is read before the next push. A listing that a sweep did not show proves nothing. Where a shop shows
-//! fewer units, that may be a sale which has not been reported yet: its orders are asked for, and nothing is raised for a moment.
+//! fewer units, that may be a sale which has not been reported yet: nothing is raised for a moment, and if something waits for
+//! that, the shop's orders are asked for meanwhile ([`super::push`]).
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::push::{Field, Prices, STOCK, Shows, Told, price};
-use super::{Error, fanout, poll_lane, store};
+use super::{Error, fanout, store};
 use crate::connections::Connection;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, ListingId};
-use crate::lanes;
 use crate::listings::ChannelListing;
 use crate::money::Money;
 use crate::pricing;
@@ -62,7 +62,7 @@ pub async fn list(
 /// Levels by the channel's location.
 type Levels = Vec<(Option<String>, i64)>;
 
-/// How long a sale may be on its way to us after the quantity that it took was seen.
+/// How long a sale may be on its way to us after the quantity that it took was seen: its webhook, or the poll that is asked for.
 const SALE_UNDERWAY_MS: i64 = 15_000;
 
 pub async fn heal_stock(
@@ -96,9 +96,6 @@ pub async fn heal_stock(
             trusted,
             drift(ctx, connection, id, Field::Stock, picture, (Shows::Quantities(value.clone()), Shows::Quantities(here))),
         ));
-    }
-    if !fewer.is_empty() {
-        lanes::make_due(tx, ctx, &poll_lane(&connection.id), ctx.now_ms()).await?;
     }
     tell_again(tx, ctx, connection, Field::Stock, &drifted).await?;
     for listing in &fewer {

@@ -72,13 +72,13 @@ pub fn goods<'a>(variant: &'a Variant, facts: &'a GoodsFacts) -> Goods<'a> {
 
 /// Facts have changed: what is held is judged anew, at one connection or at all that were told where they sell.
 pub async fn facts_changed(tx: &mut WriteTx, ctx: &Ctx, only: Option<&ConnectionId>) -> Result<(), Error> {
-    let channels = crossborder::channels(tx, &ctx.tenant).await?;
-    let mut gated: Vec<ConnectionId> =
-        channels.into_iter().filter(|profile| !profile.facts.sells_to.is_empty()).map(|profile| profile.connection).collect();
-    gated.extend(only.cloned());
-    gated.retain(|connection| only.is_none_or(|only| only == connection));
-    gated.sort();
-    gated.dedup();
+    let gated: Vec<ConnectionId> = match only {
+        Some(one) => vec![one.clone()],
+        None => {
+            let channels = crossborder::channels(tx, &ctx.tenant).await?.into_iter();
+            channels.filter(|profile| !profile.facts.sells_to.is_empty()).map(|profile| profile.connection).collect()
+        }
+    };
     let mut due: Vec<_> = gated.iter().flat_map(guards::push_lanes).collect();
     due.sort();
     lanes::make_due_many(tx, ctx, &due, ctx.now_ms()).await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use entrepot::api::listen;
 use entrepot::app::App;
 use entrepot::clock::Clock;
 use entrepot::connections::Connection;
@@ -36,8 +37,7 @@ impl Desk {
         let shop = site::trading(&app, "Shop", NOWHERE, &variants).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = entrepot::api::router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        tokio::spawn(listen::serve(listener, entrepot::api::router(&app), listen::Pace::default(), std::future::pending()));
         Self { app, clock, shop, address, _site: site }
     }
 

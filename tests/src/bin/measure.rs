@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use entrepot::api::listen;
 use entrepot_tests::baselines::{accept, bare, signed};
 use entrepot_tests::figures::{self, Asked, KNOWN, sandbox};
 use entrepot_tests::report::Report;
@@ -69,7 +70,11 @@ fn baseline(which: &str, folder: &Path) -> ExitCode {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("{}", listener.local_addr().unwrap());
         std::io::stdout().flush().unwrap();
-        axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).await.unwrap();
+        match which {
+            // Through its own door, with the bounds that it puts on senders.
+            "HUB" => listen::serve(listener, router, listen::Pace::default(), std::future::pending()).await,
+            _ => axum::serve(listener, router.into_make_service_with_connect_info::<std::net::SocketAddr>()).await.unwrap(),
+        }
     });
     ExitCode::SUCCESS
 }

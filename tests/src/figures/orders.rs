@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use entrepot::api::listen;
 use entrepot::app::App;
 use entrepot::connections::Connection;
 use entrepot::inbox;
@@ -64,8 +65,7 @@ impl Office {
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = entrepot::api::router(&app).into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        tokio::spawn(listen::serve(listener, entrepot::api::router(&app), listen::Pace::default(), std::future::pending()));
         Self { app, shops, address, next: 1, _site: site }
     }
 

@@ -9,12 +9,15 @@ use super::{Change, Field, Shows, Want, raises};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::id::{EffectId, ListingId};
-use crate::lanes::{self, Claim};
+use crate::lanes::{self, Claim, LaneKey};
 use crate::listings::Listing;
 use crate::pricing::PricedFor;
 use crate::sync::guards::Guard;
 use crate::sync::store::{self, Desired, Effect};
-use crate::sync::{Error, Sync};
+use crate::sync::{Error, Sync, poll_lane};
+
+/// A sale that makes a quantity wait has usually been reported by then. A shop that sells all the time is asked this often at most.
+const ASK_AFTER_MS: i64 = 8_000;
 
 /// What is to become of everything that was due.
 #[derive(Default)]
@@ -42,6 +45,7 @@ pub async fn compose(
     sorted: Sorted,
 ) -> Result<Option<Effect>, Error> {
     let effect = if sorted.changes.is_empty() { None } else { Some(effect(ctx, connection, field, &sorted.changes)?) };
+    let (waiting, owned, id) = (!sorted.waiting.is_empty(), ctx.clone(), connection.id.clone());
     let (ctx, claim, connection, stored) = (ctx.clone(), claim.clone(), connection.id.clone(), effect.clone());
     sync.store
         .write(move |tx| {
@@ -74,7 +78,15 @@ pub async fn compose(
             })
         })
         .await?;
+    if waiting {
+        ask_for_orders(sync, owned, poll_lane(&id)).await?;
+    }
     Ok(effect.map(|(effect, _)| effect))
+}
+
+/// In a unit of work of its own: a poll locks its lane before that of a push.
+async fn ask_for_orders(sync: &Sync, ctx: Ctx, poll: LaneKey) -> Result<(), Error> {
+    sync.store.write(move |tx| Box::pin(async move { Ok(lanes::make_due(tx, &ctx, &poll, ctx.now_ms() + ASK_AFTER_MS).await?) })).await
 }
 
 pub fn sort(due: Vec<Desired>, mut wants: BTreeMap<ListingId, Want>, mut guard: Guard, now_ms: i64) -> Sorted {
