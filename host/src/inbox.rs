@@ -10,7 +10,7 @@ mod error;
 mod store;
 pub mod verify;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +39,8 @@ pub struct Delivery {
     pub topic: String,
     /// What it is about, as the manifest says: orders the deliveries of one thing. See [`LaneKey::subject`].
     pub lane: LaneKey,
+    /// How long it may wait for others of its lane.
+    pub gather_ms: i64,
     /// The sender's event id or a digest of topic and body.
     pub dedupe: String,
     pub headers: Vec<(String, String)>,
@@ -137,8 +139,13 @@ async fn record(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: Vec<Deli
         }
     }
     store::put(tx, ctx, vault, &new).await?;
-    let due: Vec<LaneKey> = new.into_iter().map(|delivery| delivery.lane).collect();
-    lanes::make_due_many(tx, ctx, &due, ctx.now_ms()).await?;
+    let mut due: BTreeMap<i64, Vec<LaneKey>> = BTreeMap::new();
+    for delivery in new {
+        due.entry(delivery.gather_ms).or_default().push(delivery.lane);
+    }
+    for (wait_ms, lanes) in due {
+        lanes::make_due_many(tx, ctx, &lanes, ctx.now_ms() + wait_ms).await?;
+    }
     Ok(answers)
 }
 
@@ -171,14 +178,14 @@ pub async fn replay(tx: &mut WriteTx, ctx: &Ctx, delivery: &DeliveryId) -> Resul
     Ok(())
 }
 
-/// Deliveries in one unit of work of a replay.
-const REPLAYED_AT_ONCE: u32 = 200;
+/// Deliveries in one unit of work of a replay or a skip.
+const AT_A_TIME: u32 = 200;
 
 /// Puts every delivery that fits back, oldest first; how many. Those whose content was dropped stay as they are.
 pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Filter) -> Result<u64, Error> {
     let (mut count, mut after): (u64, Option<DeliveryId>) = (0, None);
     loop {
-        let ids = store::select(&mut store.read().await?, &ctx.tenant, which, after.as_ref(), REPLAYED_AT_ONCE).await?;
+        let ids = store::select(&mut store.read().await?, &ctx.tenant, which, after.as_ref(), AT_A_TIME).await?;
         let Some(last) = ids.last().cloned() else { return Ok(count) };
         count += ids.len() as u64;
         let ctx = ctx.clone();
@@ -196,6 +203,30 @@ pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Filter) -> Result<u64,
             })
             .await?;
         after = Some(last);
+    }
+}
+
+/// [`skip`] for every refused delivery that fits, whatever state `which` names; how many.
+pub async fn skip_all(store: &Store, ctx: &Ctx, which: &Filter) -> Result<u64, Error> {
+    let which = Filter { state: Some("refused".into()), ..which.clone() };
+    let mut count = 0;
+    loop {
+        // What was skipped is refused no longer.
+        let rows = list(&mut store.read().await?, &ctx.tenant, &which, None, AT_A_TIME).await?;
+        if rows.is_empty() {
+            return Ok(count);
+        }
+        let ctx = ctx.clone();
+        let skipped = store.write(move |tx| {
+            Box::pin(async move {
+                let mut skipped = 0;
+                for row in &rows {
+                    skipped += u64::from(skip(tx, &ctx, &row.id).await?);
+                }
+                Ok::<_, Error>(skipped)
+            })
+        });
+        count += skipped.await?;
     }
 }
 

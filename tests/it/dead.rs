@@ -122,5 +122,17 @@ async fn a_refused_delivery_is_listed_translated_again_and_skipped() {
     assert_eq!(ask(&hub, "POST", &format!("/deliveries/{id}/skip"), json!({})).await.0, 409, "once");
     assert!(causes(&hub).await.iter().all(|found| found.what != What::Deliveries));
     assert_eq!(ask(&hub, "POST", "/sync/lanes/skip", json!({ "lane": "push/nowhere" })).await.0, 404);
+
+    for id in 4243..4246 {
+        let body = format!(r#"{{"id": {id}, "total": "ten", "line_items": []}}"#);
+        let post = Post::to(&path).header(topic_header(Kind::Woo), "order.updated").signed(Kind::Woo, &secret, &body);
+        assert_eq!(post.send(hub.address()).await, 200);
+    }
+    hub.run().await;
+    assert_eq!(ask(&hub, "POST", "/deliveries/skip", json!({})).await.0, 422, "not all by accident");
+    assert_eq!(ask(&hub, "POST", "/deliveries/skip", json!({ "state": "new" })).await.0, 422, "what waits may still be right");
+    assert_eq!(ask(&hub, "POST", "/deliveries/skip", json!({ "cause": "another reason" })).await.1["skipped"], 0);
+    assert_eq!(ask(&hub, "POST", "/deliveries/skip", json!({ "cause": reason })).await.1["skipped"], 3);
+    assert!(listed(&hub, "/deliveries?state=refused").await.is_empty());
     hub.finish().await;
 }

@@ -6,9 +6,11 @@
 pub mod channels;
 pub mod cluster;
 pub mod door;
+pub mod fairness;
 pub mod orders;
 pub mod process;
 pub mod sandbox;
+pub mod sweep;
 
 use crate::report::Report;
 
@@ -16,7 +18,8 @@ use crate::report::Report;
 pub struct Asked(Vec<String>);
 
 /// Everything `measure` knows, in order.
-pub const KNOWN: &[&str] = &["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T13", "T14", "T16", "T18"];
+pub const KNOWN: &[&str] =
+    &["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "T10", "T11", "T12", "T13", "T14", "T15", "T16", "T17", "T18"];
 
 impl Asked {
     pub fn new(names: Vec<String>) -> Self {
@@ -47,8 +50,14 @@ pub async fn measure(asked: &Asked, report: &mut Report) {
     if asked.wants("T5") {
         channels::measure(asked, report).await;
     }
-    if asked.wants("T13") {
-        cluster::measure(report).await;
+    if asked.wants("T12") {
+        sweep::measure(report).await;
+    }
+    if asked.any(&["T13", "T17"]) {
+        cluster::measure(asked, report).await;
+    }
+    if asked.wants("T15") {
+        fairness::measure(report).await;
     }
     if asked.any(&["T6", "T7", "T8"]) {
         sandbox::measure(asked, report).await;

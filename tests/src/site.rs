@@ -230,7 +230,8 @@ pub async fn trading(app: &App, name: &str, origin: &str, variants: &[VariantId]
     golive::accept(&app.sync, &app.ctx, &plan.id).await.unwrap()
 }
 
-fn offer(n: usize) -> ChannelListing {
+/// What a shop shows of article `n` before anything was sold.
+pub fn offer(n: usize) -> ChannelListing {
     ChannelListing {
         external_id: external_id(n),
         parent: None,

@@ -198,6 +198,7 @@ impl Door {
         Delivery {
             connection: self.connection.id.clone(),
             lane: LaneKey::new(LaneKind::Inbound, &self.connection.id, subject),
+            gather_ms: resource.map_or(0, |resource| i64::from(resource.gather_seconds) * 1_000),
             headers: wanted.collect(),
             body: body.to_vec(),
             topic,

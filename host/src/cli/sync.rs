@@ -84,10 +84,12 @@ pub enum Command {
         #[arg(long)]
         kind: Option<String>,
     },
-    /// Drop what is not needed: deliveries, or lanes with what waits on them.
+    /// Drop what is not needed: deliveries, lanes with what waits on them, or the refused deliveries that fit.
     Skip {
-        #[arg(required = true)]
+        #[arg(conflicts_with_all = ["connection", "cause", "since", "until"])]
         what: Vec<String>,
+        #[command(flatten)]
+        which: Which,
     },
 }
 
@@ -210,7 +212,10 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
             print::answer(json, &hub.ask("POST", "/sync/lanes/retry", &which.body("kind", kind)).await?, &[]);
             hub.work().await?;
         }
-        Command::Skip { what } => {
+        Command::Skip { what, which } if what.is_empty() => {
+            print::answer(json, &hub.ask("POST", "/deliveries/skip", &which.body("state", None)).await?, &[]);
+        }
+        Command::Skip { what, .. } => {
             for what in what {
                 let done = match what.contains('/') {
                     true => hub.ask("POST", "/sync/lanes/skip", &json!({ "lane": what })).await?,

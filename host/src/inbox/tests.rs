@@ -14,6 +14,7 @@ fn delivery(connection: &ConnectionId, dedupe: &str, body: &[u8]) -> Delivery {
         connection: connection.clone(),
         topic: "order.created".into(),
         lane: LaneKey::new(LaneKind::Inbound, connection, "order:7"),
+        gather_ms: 0,
         dedupe: dedupe.into(),
         headers: vec![("x-topic".into(), "order.created".into())],
         body: body.to_vec(),
@@ -36,6 +37,20 @@ on_both! {
         assert_eq!(waiting.len(), 1);
         assert_eq!(waiting[0].body, b"\xff raw");
         assert_eq!(waiting[0].headers, [("x-topic".to_owned(), "order.created".to_owned())]);
+    }
+
+    async fn what_is_gathered_is_due_together_and_no_later_than_its_first(db: TestDb) {
+        let ctx = db.ctx();
+        let inbox = Inbox::open(db.store.clone(), ctx.clone(), vault(&ctx), Patience::default());
+        let connection = ConnectionId::new(&ctx.ids);
+        let began = ctx.now_ms();
+        for key in ["event-1", "event-2"] {
+            let unhurried = Delivery { gather_ms: 5_000, ..delivery(&connection, key, b"{}") };
+            inbox.accept(unhurried).await.unwrap();
+            db.clock.advance(3_000);
+        }
+        let lanes = lanes::list(&mut db.store.read().await.unwrap(), &ctx, lanes::Filter::All, None, 10).await.unwrap();
+        assert_eq!(lanes.iter().map(|lane| lane.next_due - began).collect::<Vec<_>>(), [5_000]);
     }
 
     async fn an_ended_delivery_waits_no_more_until_it_is_replayed(db: TestDb) {

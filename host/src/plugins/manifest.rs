@@ -289,7 +289,7 @@ pub enum Dedupe {
 
 /// Which lane a delivery belongs to: the id at `pointer` of the body, behind `prefix`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Resource {
     /// A trailing `*` matches any rest.
     pub topics: Vec<String>,
@@ -298,6 +298,13 @@ pub struct Resource {
     /// What turns that id into the record's `external-id`, where the channel writes it in two ways.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+    /// A delivery waits that long for others of the same resource; all are then translated in one run, which reads the resource once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gather_seconds: u32,
+}
+
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 impl Resource {

@@ -248,20 +248,56 @@ async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<B
     ended.err().map(|error| Ending::of(&error, false))
 }
 
-fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    args.iter().fold(sqlx::query(sql), |query, arg| match arg {
-        Value::Int(v) => query.bind(*v),
-        Value::Text(v) => query.bind(v.as_deref()),
-        Value::Bytes(v) => query.bind(v.as_deref()),
-    })
+/// A statement with its parameters by position (`?`): SQLite looks every other kind up by its name, from the front of a list.
+struct Positional {
+    sql: String,
+    /// For each `?`, which argument it is.
+    order: Vec<usize>,
+}
+
+impl Positional {
+    /// `$n` outside of quotes is the nth argument.
+    fn of(sql: &str) -> Self {
+        let mut out = Self { sql: String::with_capacity(sql.len()), order: Vec::new() };
+        let (mut rest, mut quoted) = (sql, false);
+        while let Some(at) = rest.find(['$', '\'']) {
+            let (before, found) = rest.split_at(at);
+            out.sql.push_str(before);
+            let digits = found[1..].bytes().take_while(u8::is_ascii_digit).count();
+            match found[1..=digits].parse::<usize>() {
+                Ok(n) if n > 0 && !quoted && found.starts_with('$') => {
+                    out.sql.push('?');
+                    out.order.push(n - 1);
+                    rest = &found[1 + digits..];
+                }
+                _ => {
+                    quoted ^= found.starts_with('\'');
+                    out.sql.push_str(&found[..1]);
+                    rest = &found[1..];
+                }
+            }
+        }
+        out.sql.push_str(rest);
+        out
+    }
+
+    fn bind(self, args: &[Value]) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+        let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(self.sql));
+        // An argument that is missing stays unbound, and the driver says so.
+        self.order.iter().map_while(|n| args.get(*n)).fold(sqlx::query(sql), |query, arg| match arg {
+            Value::Int(v) => query.bind(*v),
+            Value::Text(v) => query.bind(v.as_deref()),
+            Value::Bytes(v) => query.bind(v.as_deref()),
+        })
+    }
 }
 
 pub async fn execute(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<u64, Error> {
-    Ok(bind(sql, args).execute(conn).await?.rows_affected())
+    Ok(Positional::of(sql.as_str()).bind(args).execute(conn).await?.rows_affected())
 }
 
 pub async fn fetch(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
-    bind(sql, args).fetch_all(conn).await?.iter().map(to_row).collect()
+    Positional::of(sql.as_str()).bind(args).fetch_all(conn).await?.iter().map(to_row).collect()
 }
 
 fn to_row(row: &SqliteRow) -> Result<Row, Error> {
@@ -278,4 +314,11 @@ fn to_row(row: &SqliteRow) -> Result<Row, Error> {
         })
     };
     (0..row.len()).map(cell).collect::<Result<_, _>>().map(Row)
+}
+
+#[test]
+fn parameters_go_by_position_except_in_quotes() {
+    let positional = Positional::of("SELECT 'it''s $1', $2 FROM t WHERE a = $1 AND b = $2 AND c = $12 AND d = '$'");
+    assert_eq!(positional.sql, "SELECT 'it''s $1', ? FROM t WHERE a = ? AND b = ? AND c = ? AND d = '$'");
+    assert_eq!(positional.order, [1, 0, 1, 11]);
 }

@@ -50,7 +50,7 @@ pub async fn measure(asked: &Asked, report: &mut Report) {
 pub struct Office {
     pub app: App,
     pub shops: Vec<Connection>,
-    address: SocketAddr,
+    pub address: SocketAddr,
     next: u64,
     _site: Site,
 }
@@ -71,13 +71,22 @@ impl Office {
 
     /// The next orders as requests, spread over the shops.
     fn sales(&mut self, count: u64) -> Vec<Vec<u8>> {
+        self.requests(count, |n| (n % SHOPS as u64) as usize).1
+    }
+
+    /// The next orders of one shop as requests, and the number of the first.
+    pub fn sales_of(&mut self, shop: usize, count: u64) -> (u64, Vec<Vec<u8>>) {
+        self.requests(count, |_| shop)
+    }
+
+    fn requests(&mut self, count: u64, shop: impl Fn(u64) -> usize) -> (u64, Vec<Vec<u8>>) {
         let first = self.next;
         self.next += count;
         let one = |n: u64| {
-            let path = format!("/webhooks/{}", self.shops[(n % SHOPS as u64) as usize].webhook_path);
+            let path = format!("/webhooks/{}", self.shops[shop(n)].webhook_path);
             sale::post(&path, "order.created", &sale::order(n, sale::articles(n, VARIANTS)))
         };
-        (first..first + count).map(one).collect()
+        (first, (first..first + count).map(one).collect())
     }
 
     /// Posts them as fast as they are acknowledged.
@@ -88,7 +97,7 @@ impl Office {
         assert_eq!(outcome.failed, 0, "orders were refused");
     }
 
-    async fn start(&self) -> oneshot::Sender<()> {
+    pub async fn start(&self) -> oneshot::Sender<()> {
         let handlers = Handlers::new().with(LaneKind::Inbound, Inbound(self.app.sync.clone()));
         let runner = Runner::new(self.app.store.clone(), self.app.ctx.clone(), handlers, lanes::Limits::default());
         let wake = lanes::wake::connect(&self.app.store, &self.app.ctx).await.unwrap();
@@ -101,6 +110,13 @@ impl Office {
         let filter = inbox::Filter { state: Some("new".into()), ..Default::default() };
         let mut conn = self.app.store.read().await.unwrap();
         !inbox::list(&mut conn, &self.app.ctx.tenant, &filter, None, 1).await.unwrap().is_empty()
+    }
+
+    /// Returns when everything that came in is worked off.
+    pub async fn rest(&self) {
+        while self.waiting().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Orders that are stored and hold stock.
@@ -116,9 +132,7 @@ impl Office {
         let _stop = self.start().await;
         let began = Instant::now();
         self.receive(count).await;
-        while self.waiting().await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.rest().await;
         let rate = count as f64 / began.elapsed().as_secs_f64();
         assert_eq!(self.taken().await - before, count, "not every order came in as it should");
         rate

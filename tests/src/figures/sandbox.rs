@@ -1,6 +1,6 @@
-//! T6, T7, T8: what the sandbox costs. A call of the real connector against the same mapping in plain Rust (B5), in a fresh
-//! instance with everything that the hub does around a call, and in an instance that is kept (which the hub never does); then
-//! an instance alone, a call alone, and what each weighs in memory.
+//! T6, T7, T8: what the sandbox costs. A call of the real connector against the same connector compiled for this machine and called
+//! as a function (B5), in a fresh instance with everything that the hub does around a call, and in an instance that is kept (which
+//! the hub never does); then an instance alone, a call alone, and what each weighs in memory.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use entrepot::plugins::compile::Compiler;
 use entrepot::plugins::services::Nothing;
 use entrepot::plugins::wire::{self, webhooks::Delivery};
 use entrepot::plugins::{Caller, Engine, Limits, engine};
+use entrepot_woocommerce::settings::Settings;
+use entrepot_woocommerce::{contract, translate};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Store, component};
 
@@ -130,10 +132,11 @@ impl Kept {
 }
 
 async fn calls(wasm: &[u8], report: &mut Report) {
-    let (mut native, mut fresh, mut warm) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut native, mut fresh, mut warm, mut few) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (caller, prepared) = (caller(wasm), bare(wasm));
     for _ in 0..ROUNDS {
         native.push(native_us());
+        few.push(few_fields_us());
         fresh.push(fresh_us(&caller).await);
         warm.push(warm_us(&prepared).await);
     }
@@ -142,7 +145,8 @@ async fn calls(wasm: &[u8], report: &mut Report) {
     report.figures.push(Figure::at_most("T6", what, ratio(&warm), 3.0, 2.2));
     let what = format!("connector call in a fresh instance, {:.1} us, against native mapping (B5)", median(fresh.clone()));
     report.figures.push(Figure::at_most("T6", what, ratio(&fresh), 12.0, 9.0));
-    report.baseline("B5", format!("native mapping of an order of {} bytes", map::SAMPLE.len()), median(native), "us");
+    report.baseline("B5", format!("the connector's own mapping of an order of {} bytes, native", map::SAMPLE.len()), median(native), "us");
+    report.baseline("T6", "for comparison: twenty of its fields copied and nothing checked", median(few), "us");
 }
 
 async fn instances(wasm: &[u8], report: &mut Report) {
@@ -203,6 +207,18 @@ fn new_store(prepared: &InstancePre<()>) -> Store<()> {
 }
 
 fn native_us() -> f64 {
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let delivery = contract::Delivery { topic: TOPIC.into(), headers: Vec::new(), body: body(), received_at: RECEIVED.into() };
+        let began = Instant::now();
+        let settings = Settings::parse(SETTINGS).unwrap();
+        std::hint::black_box(translate::delivery(std::hint::black_box(&delivery), &settings).unwrap());
+        times.push(began.elapsed());
+    }
+    median_us(times)
+}
+
+fn few_fields_us() -> f64 {
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let began = Instant::now();

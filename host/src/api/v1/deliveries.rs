@@ -19,6 +19,7 @@ pub fn add(routes: Routes) -> Routes {
     routes
         .get("/deliveries", "Received deliveries, newest first", list)
         .post("/deliveries/replay", "Translate again what fits and arrived in a span of time", replay_all)
+        .post("/deliveries/skip", "End refused deliveries that fit", skip_all)
         .post("/deliveries/{delivery}/replay", "Translate a delivery again", replay)
         .post("/deliveries/{delivery}/skip", "End a delivery that waits or was refused", skip)
 }
@@ -75,6 +76,16 @@ struct Span {
 }
 
 impl Span {
+    /// Refuses to mean everything.
+    fn narrowed(self, otherwise: &str) -> Result<Self, Error> {
+        let Self { connection, state, cause, since, until } = &self;
+        if [connection, state, cause, since, until].iter().all(|given| given.is_none()) {
+            let message = format!("this would {otherwise}; hint: name a connection, a state, a cause or a span of time");
+            return Err(Error::new(Code::Invalid, message));
+        }
+        Ok(self)
+    }
+
     async fn filter(self, app: &App, ctx: &Ctx) -> Result<inbox::Filter, Error> {
         if let Some(state) = self.state.as_deref().filter(|state| !["new", "done", "ignored", "refused"].contains(state)) {
             let message = format!("`{state}` is no state of a delivery; hint: new, done, ignored or refused");
@@ -91,10 +102,15 @@ impl Span {
 }
 
 async fn replay_all(State(app): State<App>, Writer(ctx): Writer, Body(span): Body<Span>) -> Answer {
-    let Span { connection, state, cause, since, until } = &span;
-    if [connection, state, cause, since, until].iter().all(|given| given.is_none()) {
-        return Err(Error::new(Code::Invalid, "this would replay everything; hint: name a connection, a state, a cause or a span of time"));
-    }
-    let filter = span.filter(&app, &ctx).await?;
+    let filter = span.narrowed("replay everything")?.filter(&app, &ctx).await?;
     told(json!({ "replayed": inbox::replay_all(&app.store, &ctx, &filter).await? }))
+}
+
+async fn skip_all(State(app): State<App>, Writer(ctx): Writer, Body(span): Body<Span>) -> Answer {
+    if span.state.as_deref().is_some_and(|state| state != "refused") {
+        let message = "only refused deliveries are skipped together; hint: leave the state out, or skip others one by one";
+        return Err(Error::new(Code::Invalid, message).about("state"));
+    }
+    let filter = Span { state: None, ..span }.narrowed("skip everything that was refused")?.filter(&app, &ctx).await?;
+    told(json!({ "skipped": inbox::skip_all(&app.store, &ctx, &filter).await? }))
 }

@@ -18,11 +18,10 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
         Some(cursor) => parse(cursor)?,
         None => (None, 0),
     };
-    let currency = currency(shop)?;
     let (answer, size) =
         shop.ask_sized(&SIZES, start, |(first, levels)| requests::variants_page(first.min(limit.max(1)), after.as_deref(), levels))?;
     let next = answer.data.get("productVariants").and_then(next_page);
-    let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &currency)?;
+    let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &currency_of(&answer.data)?)?;
     let cursor = json!({ "v": 1, "after": next, "size": size }).to_string();
     Ok(ListingPage { listings, more: next.is_some(), cursor })
 }
@@ -39,26 +38,32 @@ fn parse(cursor: &str) -> Result<(Option<String>, usize), Failure> {
 
 /// These listings as they are now; absent ones are left out.
 pub fn listings_by_ids(shop: &Shop<'_>, ids: &[String]) -> Result<Vec<Listing>, Failure> {
-    let currency = currency(shop)?;
     let valid: Vec<&str> = ids.iter().map(String::as_str).filter(|id| gid::is("ProductVariant", id)).collect();
-    let documents = by_ids(shop, &valid, requests::variants_by_ids)?;
-    translated(shop, &documents, &currency)
+    let mut listings = Vec::new();
+    for answer in by_ids(shop, &valid, requests::variants_by_ids)? {
+        listings.extend(translated(shop, &found(&answer), &currency_of(&answer)?)?);
+    }
+    Ok(listings)
 }
 
-/// The nodes of these ids, in as many queries as the shop makes necessary.
+/// What the shop answers about these ids, in as many queries as it makes necessary.
 pub(super) fn by_ids(shop: &Shop<'_>, ids: &[&str], query: impl Fn(&[&str], u32) -> requests::Query) -> Result<Vec<Value>, Failure> {
-    let mut documents = Vec::new();
+    let mut answers = Vec::new();
     let (mut rest, mut size) = (ids, 0);
     while !rest.is_empty() {
         let chunk = |first: u32| rest.get(..rest.len().min(first as usize)).unwrap_or(rest);
         let (answer, at) = shop.ask_sized(&SIZES, size, |(first, levels)| query(chunk(first), levels))?;
         size = at;
-        // What no longer exists, or is no variant, comes back as null or empty.
-        documents.extend(list(&answer.data, &["nodes"]).iter().filter(|node| text(node, &["id"]).is_some()).cloned());
+        answers.push(answer.data);
         let taken = chunk(SIZES.get(at).map_or(1, |(first, _)| *first)).len();
         rest = rest.get(taken..).unwrap_or_default();
     }
-    Ok(documents)
+    Ok(answers)
+}
+
+/// What no longer exists, or is of another kind, comes back as null or empty.
+pub(super) fn found(answer: &Value) -> Vec<Value> {
+    list(answer, &["nodes"]).iter().filter(|node| text(node, &["id"]).is_some()).cloned().collect()
 }
 
 /// A document that cannot be read is left out with a word in the log: it must not stop the others.
@@ -89,7 +94,10 @@ pub(super) fn complete_levels(shop: &Shop<'_>, document: &mut Value) -> Result<(
 }
 
 pub(super) fn currency(shop: &Shop<'_>) -> Result<String, Failure> {
-    let answer = shop.ask(&requests::currency())?;
-    let currency = text(&answer.data, &["shop", "currencyCode"]).map(str::to_owned);
+    currency_of(&shop.ask(&requests::currency())?.data)
+}
+
+fn currency_of(answer: &Value) -> Result<String, Failure> {
+    let currency = text(answer, &["shop", "currencyCode"]).map(str::to_owned);
     currency.ok_or_else(|| Failure::remote("The shop does not tell its currency."))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::listings::{by_ids, complete_levels};
+use super::listings::{by_ids, complete_levels, found};
 use super::{Shop, concerns_connection, text};
 use crate::answer::{self, UserError};
 use crate::contract::{Context, Extra, Failure, Fault, ListingRef, Outcome, OutcomeState, Sent, StockChange, StockReading};
@@ -55,7 +55,7 @@ fn known_levels(shop: &Shop<'_>, changes: &[StockChange]) -> Result<BTreeMap<Str
 
 fn held(shop: &Shop<'_>, variants: &[&str]) -> Result<BTreeMap<String, Held>, Failure> {
     let mut known = BTreeMap::new();
-    for mut document in by_ids(shop, variants, requests::stock_by_ids)? {
+    for mut document in by_ids(shop, variants, requests::stock_by_ids)?.iter().flat_map(found) {
         complete_levels(shop, &mut document)?;
         let id = text(&document, &["id"]).unwrap_or_default().to_owned();
         let levels = (levels_of(&document)?.into_iter()).filter_map(|level| Some((level.location?, level.quantity))).collect();
@@ -215,7 +215,7 @@ fn batch_failure(error: &UserError) -> Failure {
 pub fn read_stock(shop: &Shop<'_>, listings: &[ListingRef]) -> Result<Vec<StockReading>, Failure> {
     let ids: Vec<&str> = listings.iter().map(|listing| listing.external_id.as_str()).filter(|id| gid::is("ProductVariant", id)).collect();
     let mut readings = Vec::new();
-    for mut document in by_ids(shop, &ids, requests::stock_by_ids)? {
+    for mut document in by_ids(shop, &ids, requests::stock_by_ids)?.iter().flat_map(found) {
         complete_levels(shop, &mut document)?;
         let listing = text(&document, &["id"]).unwrap_or_default().to_owned();
         readings.push(StockReading { listing, levels: levels_of(&document)? });
