@@ -33,6 +33,9 @@ use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Page, PageRequest};
 use crate::store::{Sql, WriteTx};
 
+/// A listing that a channel shows unchanged is stored again that seldom: most of a sweep only reads.
+const UNCHANGED_MS: i64 = 86_400_000;
+
 /// Stores what the channel showed. New listings begin unmatched. A record that cannot be kept is refused alone.
 pub async fn upsert_seen(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen: &[ChannelListing]) -> Result<Seen, Error> {
     // One statement cannot touch a row twice: the last record of an id wins, as a later page would.
@@ -46,10 +49,25 @@ pub async fn upsert_seen(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId,
     }
     let wanted: Vec<&ChannelListing> = wanted.into_values().collect();
     for chunk in wanted.chunks(store::UPSERT_ROWS) {
-        let known = store::upsert(tx, ctx, connection, chunk).await?;
-        store::replace_levels(tx, ctx, chunk, &known.ids).await?;
-        outcome.created.extend(known.created);
-        outcome.ids.extend(known.ids);
+        let known = store::known(tx, ctx, connection, chunk).await?;
+        let mut changed = Vec::new();
+        for listing in chunk {
+            let digest = listing.digest();
+            match known.get(&listing.external_id) {
+                Some(known) if known.digest == digest && known.seen_at > ctx.now_ms() - UNCHANGED_MS => {
+                    outcome.ids.insert(listing.external_id.clone(), known.id.clone());
+                }
+                _ => changed.push((*listing, digest)),
+            }
+        }
+        if changed.is_empty() {
+            continue;
+        }
+        let stored = store::upsert(tx, ctx, connection, &changed).await?;
+        store::replace_levels(tx, ctx, &changed, &stored.ids).await?;
+        outcome.created.extend(stored.created);
+        outcome.stored.extend(stored.ids.values().cloned());
+        outcome.ids.extend(stored.ids);
     }
     Ok(outcome)
 }

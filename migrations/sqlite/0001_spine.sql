@@ -132,8 +132,9 @@ CREATE TABLE listing (
     buffer       BIGINT NOT NULL,           -- units held back on this listing, beside the connection's
     share_bps    BIGINT NOT NULL,           -- part of what is available, in 1/10000
     cap          BIGINT,                    -- never publish more
-    seen_at      BIGINT NOT NULL,           -- last time the channel showed it
+    seen_at      BIGINT NOT NULL,           -- last time the channel showed it, to the day while it shows it unchanged
     created_at   BIGINT NOT NULL,
+    digest       TEXT NOT NULL,             -- of what the channel said when this was stored
     PRIMARY KEY (tenant, id)
 );
 CREATE UNIQUE INDEX listing_external ON listing (tenant, connection, external_id);

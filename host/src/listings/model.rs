@@ -1,8 +1,9 @@
 //! The words of listings, and how much of our stock one shows. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
 use crate::id::{ConnectionId, ListingId, VariantId};
@@ -36,6 +37,12 @@ pub struct ChannelListing {
 }
 
 impl ChannelListing {
+    /// Equal for equal content.
+    pub(super) fn digest(&self) -> String {
+        let content = serde_json::json!(self).to_string();
+        Sha256::digest(content.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Why it cannot be kept at all.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if self.external_id.is_empty() || self.external_id.contains('\0') {
@@ -173,6 +180,8 @@ pub struct Seen {
     /// Of every record that was kept, by the channel's id.
     pub ids: BTreeMap<String, ListingId>,
     pub created: Vec<ListingId>,
+    /// New or changed since they were stored last; the others were only compared.
+    pub stored: BTreeSet<ListingId>,
     pub refused: Vec<Refused>,
 }
 

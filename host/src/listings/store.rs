@@ -12,8 +12,7 @@ use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 
-/// SQLite looks up a parameter's name in a list: the work of binding grows with the square of their number.
-pub const UPSERT_ROWS: usize = 50;
+pub const UPSERT_ROWS: usize = 100;
 const CHUNK: usize = 250;
 
 macro_rules! columns {
@@ -23,17 +22,43 @@ macro_rules! columns {
     };
 }
 
+/// What is stored of a listing already.
+pub struct Known {
+    pub id: ListingId,
+    pub digest: String,
+    pub seen_at: i64,
+}
+
+/// By the channel's id.
+pub async fn known(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    seen: &[&ChannelListing],
+) -> Result<BTreeMap<String, Known>, Error> {
+    let mut values = args![&ctx.tenant, connection].to_vec();
+    values.extend(seen.iter().map(|listing| Value::from(&listing.external_id)));
+    let list: Vec<String> = (3..=values.len()).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "SELECT external_id, id, digest, seen_at FROM listing WHERE tenant = $1 AND connection = $2 AND external_id IN ({})",
+        list.join(", ")
+    );
+    let row = |row: &Row| Ok((row.get(0)?, Known { id: row.get(1)?, digest: row.get(2)?, seen_at: row.get(3)? }));
+    tx.fetch_built(sql, &values).await?.iter().map(row).collect()
+}
+
 pub struct Upserted {
     pub ids: BTreeMap<String, ListingId>,
     pub created: Vec<ListingId>,
 }
 
-/// The external ids must differ and come sorted, so that two readers of one shop never wait for each other in a circle.
-pub async fn upsert(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen: &[&ChannelListing]) -> Result<Upserted, Error> {
+/// Each with its digest. The external ids must differ and come sorted, so that two readers of one shop never wait for each other
+/// in a circle.
+pub async fn upsert(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen: &[(&ChannelListing, String)]) -> Result<Upserted, Error> {
     let now = ctx.now_ms();
-    let mut values: Vec<Value> = Vec::with_capacity(seen.len() * 22);
+    let mut values: Vec<Value> = Vec::with_capacity(seen.len() * 23);
     let mut fresh = BTreeMap::new();
-    for l in seen {
+    for (l, digest) in seen {
         let id = ListingId::new(&ctx.ids);
         let details = Details {
             options: l.options.clone(),
@@ -68,16 +93,17 @@ pub async fn upsert(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen
             None::<i64>,
             now,
             now,
+            digest,
         ]);
         fresh.insert(l.external_id.clone(), id);
     }
     let sql = format!(
-        "INSERT INTO listing (tenant, {}) VALUES {} ON CONFLICT (tenant, connection, external_id) DO UPDATE SET \
+        "INSERT INTO listing (tenant, {}, digest) VALUES {} ON CONFLICT (tenant, connection, external_id) DO UPDATE SET \
          parent = excluded.parent, sku = excluded.sku, gtin = excluded.gtin, title = excluded.title, status = excluded.status, \
          tracking = excluded.tracking, price = excluded.price, price_currency = excluded.price_currency, handles = excluded.handles, \
-         document = excluded.document, seen_at = excluded.seen_at RETURNING external_id, id",
+         document = excluded.document, seen_at = excluded.seen_at, digest = excluded.digest RETURNING external_id, id",
         columns!(),
-        placeholders(seen.len(), 22)
+        placeholders(seen.len(), 23)
     );
     let mut known = Upserted { ids: BTreeMap::new(), created: Vec::new() };
     for row in tx.fetch_built(sql, &values).await? {
@@ -95,13 +121,18 @@ fn clean(text: &Option<String>) -> Option<String> {
     text.as_ref().map(|text| text.replace('\0', "")).filter(|text| !text.trim().is_empty())
 }
 
-pub async fn replace_levels(tx: &mut WriteTx, ctx: &Ctx, seen: &[&ChannelListing], ids: &BTreeMap<String, ListingId>) -> Result<(), Error> {
+pub async fn replace_levels(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    seen: &[(&ChannelListing, String)],
+    ids: &BTreeMap<String, ListingId>,
+) -> Result<(), Error> {
     let mut values: Vec<Value> = ids.values().map(Value::from).collect();
     values.push(Value::from(&ctx.tenant));
     let sql = format!("DELETE FROM listing_level WHERE tenant = ${} AND listing IN {}", ids.len() + 1, placeholders(1, ids.len()));
     tx.execute_built(sql, &values).await?;
     let mut levels: BTreeMap<(&ListingId, &str), i64> = BTreeMap::new();
-    for listing in seen {
+    for (listing, _) in seen {
         let Some(id) = ids.get(&listing.external_id) else { continue };
         for (location, quantity) in &listing.levels {
             levels.insert((id, location.as_deref().unwrap_or_default()), *quantity);

@@ -106,6 +106,31 @@ on_both! {
         assert_eq!(held[&first.ids["2"]].iter().map(|l| l.quantity).collect::<Vec<_>>(), [4, -1]);
     }
 
+    async fn what_is_shown_unchanged_is_known_and_stored_once_a_day(db: TestDb) {
+        let ctx = db.ctx();
+        let connection = ConnectionId::new(&ctx.ids);
+        let first = show(&db, &connection, vec![seen("1"), seen("2")]).await;
+        assert_eq!(first.stored.len(), 2);
+        let id = first.ids["1"].clone();
+        let stored = async |listings: Vec<ChannelListing>| {
+            db.clock.advance(3_600_000);
+            let again = show(&db, &connection, listings).await;
+            assert_eq!(again.ids["1"], id, "known all the same");
+            let now = get(&mut db.store.read().await.unwrap(), &ctx.tenant, &id).await.unwrap();
+            (again.stored.contains(&id), now.seen_at == ctx.now_ms())
+        };
+        assert_eq!(stored(vec![seen("1"), seen("2")]).await, (false, false));
+        // Every part of it counts.
+        let held = ChannelListing { levels: vec![(Some("other".into()), 4)], ..seen("1") };
+        let handled = ChannelListing { handles: json!({ "inventory-item": "78" }), ..held.clone() };
+        for other in [held, handled.clone(), ChannelListing { title: "Kettle 2".into(), ..handled }, seen("1")] {
+            assert_eq!(stored(vec![other.clone(), seen("2")]).await, (true, true));
+            assert_eq!(stored(vec![other]).await, (false, false));
+        }
+        db.clock.advance(24 * 3_600_000);
+        assert_eq!(stored(vec![seen("1")]).await, (true, true));
+    }
+
     async fn two_shops_may_use_one_id_and_one_page_may_repeat_it(db: TestDb) {
         let ctx = db.ctx();
         let (a, b) = (ConnectionId::new(&ctx.ids), ConnectionId::new(&ctx.ids));

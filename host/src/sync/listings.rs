@@ -82,7 +82,7 @@ pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &
         store::refuse(tx, ctx, &connection.id, "listing", &refused.external_id, &refused.why).await?;
     }
     for listing in found {
-        if let Some(id) = kept.ids.get(&listing.external_id) {
+        if let Some(id) = kept.ids.get(&listing.external_id).filter(|id| kept.stored.contains(id)) {
             for handle in handles(listing) {
                 identity::remap(tx, ctx, Kind::ListingHandle, &connection.id, &handle, id.as_str()).await?;
             }

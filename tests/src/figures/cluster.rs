@@ -72,13 +72,18 @@ async fn two_against_one(site: Site, report: &mut Report) {
 /// Answers a second of all shops while so many processes do nothing but ask them for orders.
 async fn asked_by(processes: usize, site: &Site, app: &App, polls: &[LaneKey], shops: &[WooShop]) -> f64 {
     let anywhere = "127.0.0.1:0".parse().unwrap();
-    let _hubs: Vec<Process> = (0..processes).map(|_| Process::hub_with(site, anywhere, &CALLS)).collect();
+    let hubs: Vec<Process> = (0..processes).map(|_| Process::hub_with(site, anywhere, &CALLS)).collect();
     let prodding = tokio::spawn(prod(app.clone(), polls.to_vec()));
     tokio::time::sleep(START).await;
     let before = answered(shops);
     tokio::time::sleep(WINDOW).await;
     let rate = (answered(shops) - before) as f64 / WINDOW.as_secs_f64();
     prodding.abort();
+    for mut hub in hubs {
+        // In order: what a killed process had begun would lie still for as long as its leases last, into the next round.
+        hub.signal("TERM");
+        hub.wait_for_end();
+    }
     rate
 }
 
@@ -87,6 +92,7 @@ async fn one_limit(site: Site, report: &mut Report) {
     const NODES: usize = 3;
     /// What the connector's manifest declares.
     const PER_MINUTE: i64 = 300;
+    const AT_ONCE: i64 = 10;
     const STRETCH_MS: i64 = 30_000;
     const STRETCHES: i64 = 2;
     let app = site.open().await;
@@ -104,12 +110,20 @@ async fn one_limit(site: Site, report: &mut Report) {
     prodding.abort();
     let times: Vec<i64> = shop.requests().iter().map(|request| request.at_ms - began_ms).filter(|at| (0..length_ms).contains(at)).collect();
     let allowed = (PER_MINUTE * STRETCH_MS / 60_000) as f64;
-    let within = |from: i64| times.iter().filter(|at| (from..from + STRETCH_MS).contains(at)).count() as f64 / allowed;
+    // What was not used for a moment may be used at once afterwards, as the shop itself counts.
+    let at_most = allowed + AT_ONCE as f64;
+    let within = |from: i64| times.iter().filter(|at| (from..from + STRETCH_MS).contains(at)).count() as f64 / at_most;
     let mean = times.len() as f64 / (allowed * (STRETCHES + 1) as f64);
     let most = times.iter().filter(|from| **from <= length_ms - STRETCH_MS).map(|from| within(*from)).fold(0.0, f64::max);
     let what = format!("of the requests that a shop allows ({PER_MINUTE} a minute) are used by {NODES} processes that always have some");
     report.figures.push(Figure::at_least("T17", what, mean, 0.90, 0.97));
-    report.figures.push(Figure::at_most("T17", "the most of it in any half minute", most, 1.02, 1.00));
+    report.figures.push(Figure::at_most(
+        "T17",
+        format!("the most in any half minute, of what is allowed in one that begins with {AT_ONCE} saved up"),
+        most,
+        1.02,
+        1.00,
+    ));
 }
 
 fn answered(shops: &[WooShop]) -> usize {
