@@ -17,6 +17,7 @@ pub mod chance;
 pub mod child;
 pub mod connectors;
 pub mod figures;
+pub mod former;
 pub mod hub;
 pub mod load;
 pub mod post;

@@ -16,3 +16,4 @@ mod lost;
 mod nodes;
 mod poison;
 mod power;
+mod upgrade;
