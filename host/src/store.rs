@@ -54,7 +54,7 @@ pub enum Error {
     /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
     #[error("a write could not be made durable; restart the hub after checking the disk")]
     Poisoned,
-    #[error("{0}")]
+    #[error(transparent)]
     Migration(#[from] migrate::Error),
     #[error("{what}; hint: {hint}")]
     Setup { what: String, hint: String },

@@ -11,6 +11,7 @@ use entrepot::secrets::Vault;
 use entrepot::store::{Location, Sql, Store};
 use entrepot::sync::erasure;
 use entrepot_simulators::Buyer;
+use entrepot_test_postgres::{Durability, private_cluster};
 use entrepot_tests::connectors;
 use entrepot_tests::hub::{Place, TestHub};
 use entrepot_tests::on_both;
@@ -56,6 +57,23 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 fn holding(folder: &Path, needle: &[u8]) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     entries.filter(|path| contains(&std::fs::read(path).unwrap(), needle)).map(|path| path.display().to_string()).collect()
+}
+
+/// Files of a server's folder and the folders below that hold these bytes. Empty pages, of which its log has many, are left out.
+fn holding_below(folder: &Path, needle: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(holding_below(&path, needle));
+        // A running server takes files away.
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            let kept: Vec<u8> = bytes.chunks(512).filter(|page| page.iter().any(|byte| *byte != 0)).flatten().copied().collect();
+            if contains(&kept, needle) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
 }
 
 /// Every row of every table, as a dump of the database has it; bytes as hexadecimal digits and as they are.
@@ -298,4 +316,30 @@ on_both! {
         assert_eq!(noted.len(), 3);
         hub.finish().await;
     }
+}
+
+/// What OPERATING.md says of a server's own files: no buyer is in them in clear, ever; a destroyed key may stay in dead rows until
+/// its table is written anew. The log keeps it until its files are used again, which nobody can force.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_of_a_server_hold_no_buyer_and_lose_a_destroyed_key_when_its_table_is_rewritten() {
+    let Some(cluster) = private_cluster(Durability::SurvivesProcessCrash).await else { return };
+    let kept = tempfile::tempdir().unwrap();
+    let mut hub = with_both_shops(Place::Server(cluster.fresh_database().await), &kept.path().join("erasures.log")).await;
+    hub.shop(Kind::Woo).sell_to("MUG", 1, canary()).unwrap();
+    hub.run().await;
+    let (tables, log) = (cluster.data_folder().join("base"), cluster.data_folder().join("pg_wal"));
+    // Outside of a unit of work, where the server would refuse it.
+    let tell = async |sql: &'static str| drop(hub.read().await.fetch_all(sql, &[]).await.unwrap());
+    tell("CHECKPOINT").await;
+    let old = keys(&hub).await.remove(0);
+    assert!(!holding_below(&tables, &old).is_empty() && !holding_below(&log, &old).is_empty(), "the search finds what is there");
+    hub.app.erase(&hub.app.ctx, Whom::Email(CANARIES[2].into())).await.unwrap();
+    for sql in ["VACUUM FULL data_key", "CHECKPOINT"] {
+        tell(sql).await;
+    }
+    assert_eq!(holding_below(&tables, &old), Vec::<String>::new());
+    for canary in CANARIES {
+        assert_eq!(holding_below(&cluster.data_folder(), canary.as_bytes()), Vec::<String>::new());
+    }
+    hub.finish().await;
 }

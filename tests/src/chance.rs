@@ -3,17 +3,20 @@
 
 use entrepot::id::Entropy;
 
+pub const HOW_OFTEN: &str = "ENTREPOT_FAULTS";
+pub const ONE_SEED: &str = "ENTREPOT_FAULT_SEED";
+
 /// The seeds to play: `ci` of them, or `full`, or the one that is named.
 pub fn seeds(ci: u64, full: u64) -> Vec<u64> {
-    match std::env::var("ENTREPOT_FAULT_SEED").ok().map(|text| text.parse()) {
+    match std::env::var(ONE_SEED).ok().map(|text| text.parse()) {
         Some(Ok(seed)) => vec![seed],
-        Some(Err(_)) => panic!("ENTREPOT_FAULT_SEED takes a number"),
+        Some(Err(_)) => panic!("{ONE_SEED} takes a number"),
         None => (1..=count(ci, full)).collect(),
     }
 }
 
 pub fn count(ci: u64, full: u64) -> u64 {
-    if std::env::var("ENTREPOT_FAULTS").is_ok_and(|how| how == "full") { full } else { ci }
+    if std::env::var(HOW_OFTEN).is_ok_and(|how| how == "full") { full } else { ci }
 }
 
 /// Repeatable dice.
@@ -49,7 +52,7 @@ pub struct Seed(pub u64);
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("play it again with ENTREPOT_FAULT_SEED={}", self.0);
+            eprintln!("play it again with {ONE_SEED}={}", self.0);
         }
     }
 }

@@ -6,13 +6,22 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::connectors;
 use crate::site::Site;
+use crate::{chance, connectors};
 
 /// Killed when dropped.
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
+}
+
+/// The product's own program. What tells tests how to play is no option of it, and it would say so.
+pub fn program() -> Command {
+    let mut command = Command::new(connectors::program());
+    for name in [chance::HOW_OFTEN, chance::ONE_SEED] {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// How long a process may take until it listens.
@@ -32,7 +41,7 @@ impl Process {
     }
 
     pub fn hub_with(site: &Site, address: SocketAddr, more: &[&str]) -> Self {
-        let mut command = Command::new(connectors::program());
+        let mut command = program();
         command.arg("serve").arg("--listen").arg(address.to_string());
         command.arg("--data").arg(site.data()).arg("--database").arg(site.database()).arg("--master-key-file").arg(site.key_file());
         command.args(["--set", "log.filter=error"]).args(more);

@@ -25,6 +25,7 @@ use entrepot::sync::{golive, setup};
 
 use crate::baselines::signed;
 use crate::connectors;
+use crate::powercut::Disk;
 
 /// Rows that one unit of work writes while a site is furnished.
 const CHUNK: usize = 200;
@@ -67,6 +68,14 @@ impl Site {
         site
     }
 
+    /// The same site with its file on a disk whose power can be cut ([`crate::powercut`]).
+    #[must_use]
+    pub fn on_disk(mut self) -> Self {
+        let Location::File(path) = &self.database else { panic!("only a file lies on a disk of ours") };
+        self.database = Location::File(Disk::address(path));
+        self
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -106,9 +115,18 @@ impl Site {
     }
 
     pub async fn open_at(&self, clock: Clock, public_url: Option<String>) -> App {
+        let app = self.try_open_at(clock, public_url).await.unwrap();
+        for (name, wasm) in &connectors::ready().packed {
+            install(&app, name, wasm).await;
+        }
+        app
+    }
+
+    /// Of a site that was open before, and whose database may not be up to it.
+    pub async fn try_open_at(&self, clock: Clock, public_url: Option<String>) -> Result<App, entrepot::app::Error> {
         let built = tokio::task::spawn_blocking(connectors::ready).await.unwrap();
         self.prepare_folder(built);
-        let app = App::open(Options {
+        App::open(Options {
             database: self.database.clone(),
             data_folder: self.data(),
             master: connectors::master(),
@@ -124,15 +142,10 @@ impl Site {
             tuning: Default::default(),
         })
         .await
-        .unwrap();
-        for (name, wasm) in &built.packed {
-            install(&app, name, wasm).await;
-        }
-        app
     }
 
     /// The key that the machine code was kept under, and that machine code.
-    fn prepare_folder(&self, built: &connectors::Connectors) {
+    pub fn prepare_folder(&self, built: &connectors::Connectors) {
         std::fs::create_dir_all(self.data()).unwrap();
         if !self.key_file().exists() {
             MasterKey::create(&self.key_file(), &Entropy::seeded(connectors::MASTER_SEED)).unwrap();

@@ -69,8 +69,9 @@ pub async fn run(store: &Store, clock: &Clock) -> Result<Vec<&'static str>, Erro
         .await
         .map_err(unreadable)?;
     let pending = pending(store).await?;
+    let mut ran = Vec::new();
     for migration in MIGRATIONS.iter().filter(|m| pending.contains(&m.name)) {
-        let applied: Result<(), super::Error> = store
+        let applied: Result<bool, super::Error> = store
             .write(move |tx| {
                 Box::pin(async move {
                     if tx.dialect() == Dialect::Postgres {
@@ -78,7 +79,8 @@ pub async fn run(store: &Store, clock: &Clock) -> Result<Vec<&'static str>, Erro
                     }
                     let known = tx.fetch_optional("SELECT 1 FROM schema_migration WHERE name = $1", args![migration.name]).await?;
                     if known.is_some() {
-                        return Ok(());
+                        // Another process was faster.
+                        return Ok(false);
                     }
                     let text = text(migration, tx.dialect());
                     tx.raw(text).await?;
@@ -87,13 +89,19 @@ pub async fn run(store: &Store, clock: &Clock) -> Result<Vec<&'static str>, Erro
                         args![migration.name, checksum(text), now],
                     )
                     .await?;
-                    Ok(())
+                    Ok(true)
                 })
             })
             .await;
-        applied.map_err(|source| Error::Failed { name: migration.name, source: Box::new(source) })?;
+        if applied.map_err(|source| Error::Failed { name: migration.name, source: Box::new(source) })? {
+            ran.push(migration.name);
+        }
     }
-    Ok(pending)
+    if ran.len() < pending.len() {
+        // Whoever was faster may be of a later version.
+        self::pending(store).await?;
+    }
+    Ok(ran)
 }
 
 /// What this program has and the database lacks; refuses a database it does not understand.

@@ -19,7 +19,7 @@ use entrepot_tests::load::{self, Load};
 use entrepot_tests::sale;
 use entrepot_tests::site::{self, OPENING, Site};
 
-const ARTICLES: usize = 12;
+pub const ARTICLES: usize = 12;
 /// A lease, and what a busy machine needs afterwards.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The longest a restarted hub may take, in the unoptimised program, until it answers.
@@ -75,6 +75,17 @@ impl Scene {
         let hub = Process::hub_with(&self.site, address, &SHORT_LEASE);
         assert!(began.elapsed() < RESTART, "the hub took {:?} to start", began.elapsed());
         hub
+    }
+
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Whether the hub at the scene's address answers an order with this status.
+    pub async fn answers(&self, order: u64, status: u16) -> bool {
+        let request = self.request(order);
+        let load = Load { status, ..Load::full(1, 1) };
+        load::run(self.address, &load, Arc::new(move |_| request.clone())).await.failed == 0
     }
 
     fn request(&self, order: u64) -> Vec<u8> {
@@ -144,7 +155,8 @@ impl Scene {
             assert!(Instant::now() < deadline, "it did not come to rest: {:#?}", failing(&app).await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.check(&app).await;
+        check(&app, &self.acknowledged).await;
+        assert!(!self.acknowledged.is_empty(), "nothing was acknowledged, so nothing was tested");
         let _ = stop.send(());
         let _ = task.await;
     }
@@ -156,37 +168,42 @@ impl Scene {
             assert!(Instant::now() < deadline, "deliveries are not worked off: {:#?}", failing(app).await);
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let mut sold = BTreeMap::new();
-        for order in orders(app).await {
-            for (article, units) in sale::articles(order, ARTICLES).into_iter().zip(sale::UNITS) {
-                *sold.entry(site::sku(article)).or_default() += units;
-            }
-        }
-        sold
-    }
-
-    async fn check(&self, app: &App) {
-        let here = orders(app).await;
-        let mut once = here.clone();
-        once.dedup();
-        assert_eq!(here, once, "an order is there twice");
-        let lost: Vec<&u64> = self.acknowledged.iter().filter(|order| !here.contains(order)).collect();
-        assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
-        let mut conn = app.store.read().await.unwrap();
-        let problems = stock::audit(&mut conn, &app.ctx.tenant).await.unwrap();
-        assert!(problems.is_empty(), "the books do not add up: {problems:#?}");
-        let reserved =
-            conn.fetch_one("SELECT COUNT(*), COUNT(DISTINCT ref || '/' || line) FROM movement WHERE kind = 'reserve'", &[]).await.unwrap();
-        let (movements, lines): (i64, i64) = (reserved.get(0).unwrap(), reserved.get(1).unwrap());
-        assert_eq!((movements, lines), (here.len() as i64 * 3, here.len() as i64 * 3), "a line was reserved twice or not at all");
-        drop(conn);
-        assert!(failing(app).await.is_empty(), "{:#?}", failing(app).await);
-        assert!(!self.acknowledged.is_empty(), "nothing was acknowledged, so nothing was tested");
+        sold(app).await
     }
 }
 
+/// Units of each SKU in the orders that are stored.
+pub async fn sold(app: &App) -> BTreeMap<String, i64> {
+    let mut sold = BTreeMap::new();
+    for order in orders(app).await {
+        for (article, units) in sale::articles(order, ARTICLES).into_iter().zip(sale::UNITS) {
+            *sold.entry(site::sku(article)).or_default() += units;
+        }
+    }
+    sold
+}
+
+/// What a hub at rest must have: every order it acknowledged, once; books that add up.
+pub async fn check(app: &App, acknowledged: &[u64]) {
+    let here = orders(app).await;
+    let mut once = here.clone();
+    once.dedup();
+    assert_eq!(here, once, "an order is there twice");
+    let lost: Vec<&u64> = acknowledged.iter().filter(|order| !here.contains(order)).collect();
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    let mut conn = app.store.read().await.unwrap();
+    let problems = stock::audit(&mut conn, &app.ctx.tenant).await.unwrap();
+    assert!(problems.is_empty(), "the books do not add up: {problems:#?}");
+    let reserved =
+        conn.fetch_one("SELECT COUNT(*), COUNT(DISTINCT ref || '/' || line) FROM movement WHERE kind = 'reserve'", &[]).await.unwrap();
+    let (movements, lines): (i64, i64) = (reserved.get(0).unwrap(), reserved.get(1).unwrap());
+    assert_eq!((movements, lines), (here.len() as i64 * 3, here.len() as i64 * 3), "a line was reserved twice or not at all");
+    drop(conn);
+    assert!(failing(app).await.is_empty(), "{:#?}", failing(app).await);
+}
+
 /// The shop's numbers of the orders that are stored, sorted.
-async fn orders(app: &App) -> Vec<u64> {
+pub async fn orders(app: &App) -> Vec<u64> {
     let mut conn = app.store.read().await.unwrap();
     let rows = conn.fetch_all("SELECT external_id FROM orders", &[]).await.unwrap();
     let mut numbers: Vec<u64> = rows.iter().map(|row| row.get::<String>(0).unwrap().parse().unwrap()).collect();
@@ -194,13 +211,13 @@ async fn orders(app: &App) -> Vec<u64> {
     numbers
 }
 
-async fn busy(app: &App) -> bool {
+pub async fn busy(app: &App) -> bool {
     let mut conn = app.store.read().await.unwrap();
     let flows = lanes::overview(&mut conn, &app.ctx).await.unwrap();
     flows.iter().any(|flow| flow.due > 0 || flow.running > 0 || flow.failing > 0)
 }
 
-async fn failing(app: &App) -> Vec<lanes::Lane> {
+pub async fn failing(app: &App) -> Vec<lanes::Lane> {
     lanes::list(&mut app.store.read().await.unwrap(), &app.ctx, Filter::Failing, None, 100).await.unwrap()
 }
 

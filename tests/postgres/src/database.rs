@@ -21,7 +21,16 @@ impl Database {
         &self.url
     }
 
+    /// Another database with the same content; nobody may be connected to this one meanwhile.
+    pub async fn copy(&self) -> Self {
+        Self::create_from(&self.server, &self.name).await
+    }
+
     pub(crate) async fn create(server: &str) -> Self {
+        Self::create_from(server, "template0").await
+    }
+
+    async fn create_from(server: &str, template: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("entrepot_test_{}_{number}", std::process::id());
@@ -30,7 +39,7 @@ impl Database {
             drop_leftovers(&mut admin).await;
         }
         // A number of an earlier process may come round again on a server that outlives both.
-        for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name} TEMPLATE template0")] {
+        for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name} TEMPLATE {template}")] {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await.unwrap();
         }
         let _ = admin.close().await;

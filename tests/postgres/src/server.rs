@@ -60,6 +60,11 @@ impl Cluster {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Where it keeps everything, its log included.
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     pub async fn fresh_database(&self) -> Database {
         Database::create(&self.url()).await
     }
