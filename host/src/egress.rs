@@ -462,7 +462,9 @@ fn check_headers(scope: &Scope, request: &Request, limits: &Limits) -> Result<He
             HeaderValue::try_from(key.as_str()).map_err(|_| Error::Denied("the idempotency key cannot be written as a header".into()))?,
         );
     }
-    headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip, deflate"));
+    // A part of a packed body cannot be unpacked.
+    let packed = if headers.contains_key(reqwest::header::RANGE) { "identity" } else { "gzip, deflate" };
+    headers.entry(reqwest::header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static(packed));
     headers.entry(reqwest::header::USER_AGENT).or_insert(HeaderValue::from_static(concat!("entrepot/", env!("CARGO_PKG_VERSION"))));
     Ok(headers)
 }

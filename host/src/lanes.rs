@@ -114,6 +114,10 @@ pub async fn remove_connection(tx: &mut WriteTx, ctx: &Ctx, connection: &Connect
     store::remove_connection(tx, &ctx.tenant, connection).await
 }
 
+pub async fn find(conn: &mut impl Sql, ctx: &Ctx, lane: &LaneKey) -> Result<Option<Lane>, crate::store::Error> {
+    store::find(conn, &ctx.tenant, lane).await
+}
+
 /// Lanes in the order of their ids, after the id `after`.
 pub async fn list(
     conn: &mut impl Sql,

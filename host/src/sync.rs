@@ -5,7 +5,7 @@
 //! [`push`] tells channels quantities and prices, as far as [`guards`] let it, [`writeback`] tells them shipments; each batch is
 //! stored as an effect before it is sent, and an outcome that is not known leads to reading back, never to a blind repeat.
 //! [`golive`] is the gate: a connection only observes until the merchant has accepted what the first push would do; [`plan`]
-//! is what people look at before. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
+//! is what people look at before; [`imports`] says how far a long reading has come, and stops it between two pages. What people do to stock by hand is in [`shelves`]; orders that are not paid in time let go of
 //! theirs in [`expiry`]. [`upkeep`] drops what was kept long enough, [`erasure`] buyers who ask
 //! for it, or for whom a channel asks ([`privacy`]). [`tax`] works out and freezes what every order owes to whom. [`trouble`] says
 //! what stands still and what that is worth.
@@ -19,6 +19,7 @@ pub mod gates;
 pub mod golive;
 pub mod guards;
 mod health;
+pub mod imports;
 pub mod inbound;
 pub mod intake;
 pub mod listings;

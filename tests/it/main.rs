@@ -12,6 +12,7 @@ mod erasure;
 mod faults;
 mod golive;
 mod guards;
+mod imports;
 mod journey;
 mod moving;
 mod prices;

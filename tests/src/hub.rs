@@ -277,10 +277,16 @@ impl TestHub {
     }
 
     pub async fn connect_to(&mut self, shop: Shop) {
+        self.connect_with(shop, serde_json::json!({})).await;
+    }
+
+    /// With more settings than the shop's address.
+    pub async fn connect_with(&mut self, shop: Shop, mut settings: serde_json::Value) {
+        settings["origin"] = shop.origin().into();
         let new = NewConnection {
             plugin: shop.kind().connector().into(),
             name: format!("{:?} {}", shop.kind(), self.seats.len()),
-            settings: serde_json::json!({ "origin": shop.origin() }),
+            settings,
             since_at: None,
         };
         let secrets = shop.secrets().into_iter().map(|(name, value)| (name.to_owned(), Secret::from_text(&value))).collect();

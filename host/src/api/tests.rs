@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod imports;
 mod shelves;
 
 use axum::body::Body;

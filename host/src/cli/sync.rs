@@ -25,11 +25,13 @@ pub enum Command {
         #[arg(long, value_name = "PERCENT")]
         price_move: Option<u32>,
     },
-    /// Push nothing to all connections of a channel, to one connection (which reads nothing either), or to one listing; without
-    /// any: what is paused.
+    /// Push nothing to all connections of a channel, to one connection (which reads nothing either), or to one listing; stop a
+    /// connection's import after the page at hand; without any: what is paused.
     Pause(Target),
-    /// Push there again.
+    /// Push there again; go on with the import where it stopped.
     Resume(Target),
+    /// How far the first reading of a connection has come, and later ones that take more than a page.
+    Imports { connection: Option<String> },
     /// Run now: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment.
     Run {
         connection: String,
@@ -127,6 +129,18 @@ impl Which {
 
 const DELIVERIES: print::Columns = &[("ID", "id"), ("TOPIC", "topic"), ("RECEIVED", "received_at"), ("STATE", "state"), ("WHY", "reason")];
 
+const IMPORTS: print::Columns = &[
+    ("CONNECTION", "connection"),
+    ("STREAM", "stream"),
+    ("STATE", "state"),
+    ("DONE", "done"),
+    ("OF", "total"),
+    ("PER CENT", "per_cent"),
+    ("A MINUTE", "per_minute"),
+    ("ENDS ABOUT", "ends_at"),
+    ("PROBLEM", "problem"),
+];
+
 pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
     match command {
         Command::Plan { connection } => {
@@ -153,7 +167,7 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
             print::answer(json, &hub.ask("PATCH", &address, &Value::Object(change)).await?, &[]);
             hub.work().await?;
         }
-        Command::Pause(Target { channel: None, connection: None, listing: None }) => {
+        Command::Pause(Target { channel: None, connection: None, listing: None, import: None }) => {
             let list = hub.get("/sync/pauses").await?;
             print::answer(json, &list, &[("SCOPE", "scope"), ("SUBJECT", "subject"), ("SINCE", "since_at"), ("BY", "actor")]);
         }
@@ -169,6 +183,10 @@ pub async fn run(hub: &Hub, command: Command, json: bool) -> Result<(), Stop> {
         Command::Run { connection, what } => {
             print::answer(json, &hub.ask("POST", "/sync/run", &json!({ "connection": connection, "run": what })).await?, &[]);
             hub.work().await?;
+        }
+        Command::Imports { connection } => {
+            let list = hub.get(&format!("/sync/imports{}", super::query(&[("connection", connection)]))).await?;
+            print::answer(json, &list, IMPORTS);
         }
         Command::Status => status(&hub.get("/sync/status").await?, json),
         Command::Drift { connection, since, limit } => {
@@ -239,6 +257,9 @@ pub struct Target {
     connection: Option<String>,
     #[arg(long)]
     listing: Option<String>,
+    /// What a connection reads for the first time, or in many pages; webhooks and pushes go on.
+    #[arg(long, value_name = "CONNECTION")]
+    import: Option<String>,
 }
 
 impl Target {
@@ -250,7 +271,8 @@ impl Target {
             }
             Self { channel: Some(name), .. } => ("channel", name),
             Self { listing: Some(id), .. } => ("listing", id),
-            Self { .. } => return Err(Stop::usage("nothing is named; hint: give --channel, --connection or --listing")),
+            Self { import: Some(name), .. } => ("import", name),
+            Self { .. } => return Err(Stop::usage("nothing is named; hint: give --channel, --connection, --listing or --import")),
         };
         match pause {
             true => hub.ask("POST", "/sync/pauses", &json!({ "scope": scope, "subject": subject })).await,
@@ -351,6 +373,7 @@ fn status(found: &Value, json: bool) {
     ];
     print::table(items(found, "lanes"), lanes);
     for (title, name, columns) in [
+        ("imports", "imports", IMPORTS),
         ("failing", "failing", &[("LANE", "lane"), ("FAILURES", "failures"), ("WHY", "reason")] as print::Columns),
         ("not sent", "unsent", &[("LISTING", "listing"), ("FIELD", "field"), ("HELD", "held"), ("WHY", "problem"), ("AGAIN", "retry_at")]),
         ("refused", "refusals", &[("KIND", "kind"), ("CHANNEL'S ID", "external_id"), ("WHY", "reason"), ("SEEN", "seen_at")]),

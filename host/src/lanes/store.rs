@@ -368,6 +368,11 @@ pub async fn list(conn: &mut impl Sql, tenant: &Tenant, filter: Filter, after: O
     conn.fetch_all(sql, args![tenant, after.unwrap_or(""), limit]).await?.iter().map(lane).collect()
 }
 
+pub async fn find(conn: &mut impl Sql, tenant: &Tenant, key: &LaneKey) -> Result<Option<Lane>, Error> {
+    let sql = "SELECT id, owner, next_due, claims, failures, quarantined_at, reason FROM lane WHERE tenant = $1 AND id = $2";
+    conn.fetch_optional(sql, args![tenant, key.id()]).await?.as_ref().map(lane).transpose()
+}
+
 pub async fn list_quarantined(
     conn: &mut impl Sql,
     tenant: &Tenant,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::push::{Field, Shows, Want, price, raises};
 use super::store::{self, Desired};
-use super::{Error, fanout};
+use super::{Error, fanout, imports};
 use crate::connections::{self, Connection};
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, ListingId};
@@ -192,13 +192,16 @@ fn moves_more(shown: Money, new: Money, limit_bps: i64) -> bool {
     beyond().unwrap_or(true)
 }
 
-/// What pushes were stopped for, beside whole connections.
+/// What a person stopped, beside whole connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// Every connection of one connector.
+    /// Pushes of every connection of one connector.
     Channel,
+    /// Pushes of one listing.
     Listing,
+    /// Reading of one connection, until its imports are through.
+    Import,
 }
 
 impl Scope {
@@ -206,11 +209,12 @@ impl Scope {
         match self {
             Self::Channel => "channel",
             Self::Listing => "listing",
+            Self::Import => "import",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Channel, Self::Listing].into_iter().find(|scope| scope.as_str() == text)
+        [Self::Channel, Self::Listing, Self::Import].into_iter().find(|scope| scope.as_str() == text)
     }
 }
 
@@ -231,9 +235,13 @@ pub fn stop(pauses: &[Pause], connection: &Connection) -> bool {
     pauses.iter().any(|pause| pause.scope == Scope::Channel && pause.subject == connection.plugin)
 }
 
-/// `false` if it was paused already.
+/// `false` if it was paused already. An import is named by its connection.
 pub async fn pause(tx: &mut WriteTx, ctx: &Ctx, scope: Scope, subject: &str) -> Result<bool, Error> {
     match scope {
+        Scope::Import => {
+            let connection = connections::resolve(tx, &ctx.tenant, subject).await?;
+            return store::put_pause(tx, ctx, scope, connection.id.as_str()).await;
+        }
         Scope::Listing => drop(listings::get(tx, &ctx.tenant, &listing_id(subject)?).await?),
         Scope::Channel if of_channel(tx, ctx, subject).await?.is_empty() => {
             return Err(Error::refused(
@@ -249,6 +257,11 @@ pub async fn pause(tx: &mut WriteTx, ctx: &Ctx, scope: Scope, subject: &str) -> 
 /// What waited meanwhile is due. `false` if it was not paused.
 pub async fn resume(tx: &mut WriteTx, ctx: &Ctx, scope: Scope, subject: &str) -> Result<bool, Error> {
     match scope {
+        Scope::Import => {
+            let connection = connections::resolve(tx, &ctx.tenant, subject).await?;
+            imports::resume(tx, ctx, &connection.id).await?;
+            return store::drop_pause(tx, ctx, scope, connection.id.as_str()).await;
+        }
         Scope::Channel => {
             let mut due: Vec<_> = of_channel(tx, ctx, subject).await?.iter().flat_map(|connection| push_lanes(&connection.id)).collect();
             due.sort();

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use super::drift::{self, Picture};
 use super::error::ending;
+use super::imports::{self, Turned};
 use super::reading::{self, Reading};
 use super::{Error, Session, Sync, convert, health, store};
 use crate::connections::Connection;
@@ -20,7 +21,7 @@ use crate::store::WriteTx;
 
 pub struct Listings(pub Sync);
 
-const STREAM: &str = "listings-in";
+pub(super) const STREAM: &str = "listings-in";
 const PAGE: u32 = 100;
 
 impl Handler for Listings {
@@ -42,7 +43,14 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
             Err(refusal) => refusals.push((external_id, refusal.to_string())),
         }
     }
-    let (cursor, more) = (page.cursor, page.more);
+    let turned = Turned {
+        asked_at: since_ms,
+        records: found.len() + refusals.len(),
+        more: page.more,
+        total: page.total,
+        again_after_ms: page.again_after_ms,
+    };
+    let cursor = page.cursor;
     let (store, claim) = (sync.store.clone(), claim.clone());
     store
         .write(move |tx| {
@@ -53,9 +61,10 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
                     store::refuse(tx, &ctx, &connection.id, "listing", external_id, why).await?;
                 }
                 // A finished sweep starts over next time; a page of an unfinished one is never read twice.
-                let outcome = if more {
+                imports::turned(tx, &ctx, &connection.id, STREAM, &turned).await?;
+                let outcome = if turned.more {
                     store::put_cursor(tx, &ctx, &connection.id, STREAM, &cursor).await?;
-                    Outcome::Again { at_ms: ctx.now_ms() }
+                    Outcome::Again { at_ms: turned.again_at(ctx.now_ms()) }
                 } else {
                     store::drop_cursor(tx, &ctx, &connection.id, STREAM).await?;
                     Outcome::Done

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::error::ending;
+use super::imports::{self, Turned};
 use super::intake::{self, Arrived};
 use super::reading::{self, Reading};
 use super::{Error, Sync, convert, health, store};
@@ -14,7 +15,7 @@ use crate::plugins::wire::Fault;
 
 pub struct Poll(pub Sync);
 
-const STREAM: &str = "orders-in";
+pub(super) const STREAM: &str = "orders-in";
 /// Orders a page: a page is one plugin call and one unit of work.
 const PAGE: u32 = 100;
 /// Runs in a row in which a record that the channel cannot give just now is asked for again before it counts as refused.
@@ -29,8 +30,16 @@ impl Handler for Poll {
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     let Some(Reading { ctx, connection, cursor, session }) = reading::open(sync, ctx, claim, STREAM).await? else { return Ok(()) };
     let ctx = &ctx;
+    let asked_at = ctx.now_ms();
     let page = session.caller.orders_pull(session.context(1, ""), cursor, PAGE).await;
     let page = health::heard(sync, ctx, &connection, page).await?;
+    let turned = Turned {
+        asked_at,
+        records: page.orders.len() + page.refused.len(),
+        more: page.more,
+        total: page.total,
+        again_after_ms: page.again_after_ms,
+    };
     let mut refusals = Vec::new();
     let mut passing = None;
     for refused in page.refused {
@@ -54,7 +63,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     }
     drop(conn);
     // A page with a record that could not be had just now is read again; what it did bring is stored already.
-    let ending = if passing.is_some() { None } else { Some(Ending { cursor: page.cursor, more: page.more }) };
+    let ending = if passing.is_some() { None } else { Some(Ending { cursor: page.cursor, turned }) };
     store_page(sync, ctx, claim, &connection, arrived, refusals, ending).await?;
     match passing {
         Some(failure) => Err(CallError::Failed(failure).into()),
@@ -66,7 +75,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
 #[derive(Clone)]
 struct Ending {
     cursor: String,
-    more: bool,
+    turned: Turned,
 }
 
 /// The whole page in one unit of work; if something in it cannot be stored, each order in its own, so that one bad record
@@ -114,9 +123,10 @@ async fn store_unit(
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "order", external_id, why).await?;
                 }
-                let Some(Ending { cursor, more }) = ending else { return Ok(()) };
+                let Some(Ending { cursor, turned }) = ending else { return Ok(()) };
                 store::put_cursor(tx, &ctx, &connection.id, STREAM, &cursor).await?;
-                let outcome = if more { Outcome::Again { at_ms: ctx.now_ms() } } else { Outcome::Done };
+                imports::turned(tx, &ctx, &connection.id, STREAM, &turned).await?;
+                let outcome = if turned.more { Outcome::Again { at_ms: turned.again_at(ctx.now_ms()) } } else { Outcome::Done };
                 Ok(lanes::finish(tx, &ctx, &claim, outcome).await?)
             })
         })

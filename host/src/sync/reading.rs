@@ -1,6 +1,6 @@
 //! What a run of a lane that reads a stream begins with.
 
-use super::{Error, Session, Sync, on_behalf, store};
+use super::{Error, Session, Sync, imports, on_behalf, store};
 use crate::connections::{self, Connection};
 use crate::ctx::Ctx;
 use crate::lanes::Claim;
@@ -21,8 +21,9 @@ pub async fn open(sync: &Sync, ctx: &Ctx, claim: &Claim, stream: &str) -> Result
     let mut conn = sync.store.read().await?;
     let Some(connection) = connections::find(&mut conn, &ctx.tenant, id).await? else { return Ok(None) };
     let cursor = store::cursor(&mut conn, &ctx, id, stream).await?;
+    let held = imports::is_held(&mut conn, &ctx.tenant, id, stream).await?;
     drop(conn);
-    if !connection.may_read() {
+    if held || !connection.may_read() {
         return Ok(None);
     }
     let session = sync.connectors.session(sync, &ctx, &connection).await?;

@@ -125,6 +125,7 @@ pub async fn remove(sync: &Sync, ctx: &Ctx, connection: &Connection, force: bool
                 stock::drop_rule(tx, &ctx, Some(&id)).await?;
                 pricing::forget_connection(tx, &ctx, &id).await?;
                 store::forget_guards(tx, &ctx, &id).await?;
+                store::forget_imports(tx, &ctx, &id).await?;
                 schedule::remove_connection(tx, &ctx, &id).await?;
                 lanes::remove_connection(tx, &ctx, &id).await?;
                 crate::plugins::state::forget(tx, &ctx.tenant, &id).await?;

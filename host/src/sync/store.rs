@@ -1,16 +1,18 @@
-//! All SQL of this room: on `effect`, `stream_cursor` and `refusal` here, on `desired`, `plan` and the guards' tables below.
+//! All SQL of this room: on `effect`, `stream_cursor` and `refusal` here, on `desired`, `plan`, `import` and the guards' tables below.
 //!
 //! An order by a key's text `|| ''` keeps SQLite from walking the primary key of a whole merchant to save a small sort.
 
 mod desired;
 mod drift;
 mod guards;
+mod imports;
 mod plans;
 mod shown;
 
 pub use desired::*;
 pub use drift::*;
 pub use guards::*;
+pub use imports::*;
 pub use plans::*;
 pub use shown::{Shown, shown};
 

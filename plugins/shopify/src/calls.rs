@@ -2,6 +2,7 @@
 
 mod cancellations;
 mod connection;
+mod export;
 mod fulfilment;
 mod listings;
 mod order_parts;
@@ -58,6 +59,12 @@ impl Shop<'_> {
             self.hub.observed(throttle);
         }
         answer::read(&response, query.mutating, self.hub.now())
+    }
+
+    /// A request outside of the API.
+    fn fetch(&self, request: Request) -> Result<Response, Failure> {
+        self.sent.set(self.sent.get() + 1);
+        self.hub.send(request)
     }
 
     pub fn is_nearly_spent(&self) -> bool {

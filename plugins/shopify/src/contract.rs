@@ -2,7 +2,7 @@
 
 pub use entrepot_sdk::cancellations_out::Cancellation;
 pub use entrepot_sdk::fulfilment_out::Dispatch;
-pub use entrepot_sdk::http::{Request, Response};
+pub use entrepot_sdk::http::{BodyForm, Request, Response};
 pub use entrepot_sdk::listings_in::ListingPage;
 pub use entrepot_sdk::orders_in::{Found, OrderPage, Refused};
 pub use entrepot_sdk::prices_out::{PriceChange, Reading as PriceReading};

@@ -1,5 +1,6 @@
 //! What the connector asks of the shop: documents and their variables. Pure.
 
+mod export;
 mod fulfilment;
 mod key;
 mod orders;
@@ -7,9 +8,12 @@ mod prices;
 mod stock;
 mod webhooks;
 
+pub use export::{catalogue_size, export_part, export_state, run_export};
 pub use fulfilment::{cancel_order, create_fulfillment, fulfillment_order_lines, fulfillment_orders, order_state};
 pub use key::idempotency_key;
-pub use orders::{fulfillment_lines, order_fulfillments, order_lines, order_refunds, orders_by_ids, orders_page, refund_lines};
+pub use orders::{
+    fulfillment_lines, order_fulfillments, order_lines, order_refunds, orders_by_ids, orders_count, orders_page, refund_lines,
+};
 pub use prices::{list_prices, prices_by_ids, set_list_prices, update_prices};
 pub use stock::{SET_MAX, Write, item_levels, set_quantities, stock_by_ids, variants_by_ids, variants_page};
 pub use webhooks::{create_webhook, currency, delete_webhook, locations, shop, shop_address, webhooks};

@@ -13,7 +13,12 @@ pub struct Settings {
     pub api_version: String,
     /// First instant of orders to read, seconds since 1970.
     pub since: Option<i64>,
+    /// Variants from which the shop's own export is read; never, if `None`.
+    pub export_from: Option<u64>,
 }
+
+/// Below this, pages are faster than waiting for a file.
+const EXPORT_FROM: u64 = 2_000;
 
 impl Settings {
     pub fn parse(config_json: &str) -> Result<Self, Failure> {
@@ -25,6 +30,7 @@ impl Settings {
             origin: text(&config, "origin").unwrap_or_default().trim_end_matches('/').to_owned(),
             api_version: text(&config, "api-version").unwrap_or(graphql::VERSION).to_owned(),
             since: since(&config)?,
+            export_from: Some(config.get("export-from").and_then(Value::as_u64).unwrap_or(EXPORT_FROM)).filter(|from| *from > 0),
         })
     }
 

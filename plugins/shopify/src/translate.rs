@@ -5,6 +5,7 @@
 
 mod address;
 mod event;
+mod export;
 mod graph;
 mod listing;
 mod money;
@@ -13,6 +14,7 @@ mod rest;
 mod shop;
 
 pub use event::delivery;
+pub use export::{Cut, Spoilt, cut};
 pub use graph::{fulfillment, has_left, order, refund};
 pub use listing::{INVENTORY_ITEM, levels, listing};
 pub use rest::{fulfillment as rest_fulfillment, order as rest_order, refund as rest_refund};

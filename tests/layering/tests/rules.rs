@@ -115,7 +115,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("inbox", &["inbox", "inbox_key", "inbox_body"]),
     ("lanes", &["lane", "schedule", "schedule_fire", "tenant", "bucket"]),
     ("rates", &["rate", "rate_series", "rate_use"]),
-    ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal", "push_guard", "push_pause", "zeroed", "drift"]),
+    ("sync", &["desired", "effect", "stream_cursor", "plan", "refusal", "push_guard", "push_pause", "zeroed", "drift", "import"]),
     ("pricing", &["price_base", "price_line", "price_policy", "price_history"]),
     ("plugins", &["plugin", "plugin_chunk", "plugin_state"]),
 ];

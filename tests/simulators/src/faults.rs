@@ -72,15 +72,28 @@ pub struct Faults {
     /// A reordered webhook is held back for up to this long, so that later ones overtake it. 0 means 100 ms.
     pub webhook_reorder_window_ms: u64,
 
-    planned: VecDeque<(When, Fault)>,
+    planned: VecDeque<Planned>,
+}
+
+#[derive(Clone, Debug)]
+struct Planned {
+    /// Requests that match and go well before.
+    spared: usize,
+    when: When,
+    fault: Fault,
 }
 
 impl Faults {
     /// The next `times` requests that match `when` fail this way, each once, before any rate is asked.
     pub fn on_next(&mut self, times: usize, when: When, fault: Fault) {
         for _ in 0..times {
-            self.planned.push_back((when.clone(), fault));
+            self.planned.push_back(Planned { spared: 0, when: when.clone(), fault });
         }
+    }
+
+    /// As [`Faults::on_next`] once, after so many requests that match have gone well.
+    pub fn on_later(&mut self, spared: usize, when: When, fault: Fault) {
+        self.planned.push_back(Planned { spared, when, fault });
     }
 
     /// Planned faults that have not happened yet.
@@ -94,8 +107,12 @@ impl Faults {
     }
 
     pub(crate) fn choose(&mut self, seen: &Seen<'_>, dice: &mut Dice) -> Option<Fault> {
-        if let Some(at) = self.planned.iter().position(|(when, _)| seen.matches(when)) {
-            return self.planned.remove(at).map(|(_, fault)| fault);
+        for at in 0..self.planned.len() {
+            let Some(planned) = self.planned.get_mut(at).filter(|planned| seen.matches(&planned.when)) else { continue };
+            if planned.spared == 0 {
+                return self.planned.remove(at).map(|planned| planned.fault);
+            }
+            planned.spared -= 1;
         }
         let rates = [
             (self.drop_request_per_mille, Fault::DropRequest),
@@ -146,6 +163,9 @@ mod tests {
         assert_eq!(faults.choose(&read("/products"), &mut dice), None);
         assert_eq!(faults.choose(&read("/orders"), &mut dice), Some(Fault::LoseAnswer));
         assert_eq!(faults.choose(&read("/orders"), &mut dice), None);
+        faults.on_later(2, When::Contains("orders".into()), Fault::ServerError);
+        let hits: Vec<_> = (0..4).map(|_| faults.choose(&read("/orders"), &mut dice)).collect();
+        assert_eq!(hits, [None, None, Some(Fault::ServerError), None]);
     }
 
     #[test]

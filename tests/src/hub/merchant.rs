@@ -15,6 +15,7 @@ use entrepot::pricing::{self, Base, Policy};
 use entrepot::stock::{self, Availability};
 use entrepot::store::ReadConn;
 use entrepot::sync::guards::{self, Limits, Scope};
+use entrepot::sync::imports;
 use entrepot::sync::push::Field;
 use entrepot::sync::{self, fanout, golive, plan};
 
@@ -85,6 +86,13 @@ impl TestHub {
 
     pub async fn refusals(&self) -> Vec<sync::Refused> {
         sync::refusals(&mut self.read().await, &self.app.ctx.tenant, 500).await.unwrap()
+    }
+
+    /// How far a shop's stream has come; `None` before its first page.
+    pub async fn import(&self, kind: Kind, stream: &str) -> Option<imports::Seen> {
+        let connection = self.connection(kind).await.id;
+        let found = imports::list(&mut self.read().await, &self.app.ctx, Some(&connection)).await.unwrap();
+        found.into_iter().find(|seen| seen.import.stream == stream)
     }
 
     pub async fn shipments(&self, order: &OrderId) -> Vec<Shipment> {

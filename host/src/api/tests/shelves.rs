@@ -4,13 +4,13 @@ use super::*;
 use crate::connections::{self, NewConnection};
 
 impl Hub {
-    async fn ok(&self, method: &str, target: &str, key: &str, body: Value) -> Value {
+    pub(super) async fn ok(&self, method: &str, target: &str, key: &str, body: Value) -> Value {
         let (status, answer) = self.send(method, &format!("/api/v1{target}"), key, body).await;
         assert!(status < 300, "{method} {target}: {status} {answer}");
         answer
     }
 
-    async fn refused(&self, method: &str, target: &str, key: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn refused(&self, method: &str, target: &str, key: &str, body: Value) -> (u16, Value) {
         let (status, answer) = self.send(method, &format!("/api/v1{target}"), key, body).await;
         assert!(status >= 400, "{method} {target}: {status} {answer}");
         assert!(answer["message"].as_str().unwrap().contains("hint") || answer["code"] == "unknown-field", "no remedy: {answer}");
@@ -25,7 +25,7 @@ impl Hub {
         }
     }
 
-    async fn shop(&self) -> String {
+    pub(super) async fn shop(&self) -> String {
         let ctx = self.app.ctx.clone();
         let new = NewConnection { plugin: "shop".into(), name: "Shop".into(), settings: json!({}), since_at: None };
         let added = self.app.store.write(move |tx| Box::pin(async move { connections::add(tx, &ctx, &new, &json!({})).await }));

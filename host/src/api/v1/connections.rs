@@ -161,6 +161,7 @@ async fn resume(State(app): State<App>, Writer(ctx): Writer, Path(name): Path<St
             due.extend(crate::sync::guards::push_lanes(&id));
             due.push(crate::sync::writeback_lane(&id));
             crate::lanes::make_due_many(tx, &ctx, &due, ctx.now_ms()).await?;
+            crate::sync::imports::resumed(tx, &ctx, &id).await?;
             Ok::<_, Error>(resumed)
         })
     });

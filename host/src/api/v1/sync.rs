@@ -15,7 +15,9 @@ use crate::id::ConnectionId;
 use crate::id::PlanId;
 use crate::lanes::{self, Filter, Lane, LaneKey, LaneKind, Quarantined};
 use crate::page::{Cursor, Page, PageRequest};
+use crate::store::ReadConn;
 use crate::sync::guards::{self as limits, Limits, Scope};
+use crate::sync::imports::{Seen as Import, State as ImportState};
 use crate::sync::push::Field;
 use crate::sync::{self, golive, trouble};
 use crate::{connections, inbox, sync as flows};
@@ -23,6 +25,7 @@ use crate::{connections, inbox, sync as flows};
 pub fn add(routes: Routes) -> Routes {
     routes
         .get("/sync/status", "Causes with the money at risk, lanes by kind and connection, what was not sent, what was refused", status)
+        .get("/sync/imports", "How far the reading of each connection has come, and when it will be through", imports)
         .get("/sync/drift", "What channels showed and had not been told, newest first", drifts)
         .get("/sync/lanes", "Lanes that failed or stand still", failing)
         .get("/sync/dead", "Lanes that stand still: of a connection, a kind, a cause, a span of time", dead)
@@ -36,9 +39,9 @@ pub fn add(routes: Routes) -> Routes {
             "Accept a plan: a connection goes live, held values go out, or prices are pushed from then on",
             accept,
         )
-        .get("/sync/pauses", "Pushes that a person stopped", pauses)
-        .post("/sync/pauses", "Push nothing to a channel's connections, or to one listing", pause)
-        .delete("/sync/pauses", "Push there again", resume)
+        .get("/sync/pauses", "What a person stopped: pushes, and imports", pauses)
+        .post("/sync/pauses", "Push nothing to a channel's connections or to one listing; or stop a connection's import", pause)
+        .delete("/sync/pauses", "Push there again; or go on with the import", resume)
         .get("/connections/{connection}/guards", "How much may be pushed there without a person looking", guards)
         .patch("/connections/{connection}/guards", "Change that", set_guards)
 }
@@ -57,12 +60,41 @@ async fn status(State(app): State<App>, Reader(ctx): Reader) -> Answer {
         "causes": trouble::causes(&mut conn, &ctx).await?,
         "lanes": flows.iter().map(flow).collect::<Vec<_>>(),
         "failing": stuck.iter().map(lane).collect::<Vec<_>>(),
+        "imports": underway(&mut conn, &ctx).await?,
         "unsent": flows::unsent(&mut conn, &ctx.tenant, None, SHOWN).await?,
         "refusals": flows::refusals(&mut conn, &ctx.tenant, SHOWN).await?,
     }))
 }
 
 const SHOWN: u32 = 100;
+
+async fn underway(conn: &mut ReadConn, ctx: &Ctx) -> Result<Vec<Value>, Error> {
+    let found = sync::imports::list(conn, ctx, None).await?;
+    Ok(found.iter().filter(|seen| seen.state != ImportState::Done).map(|seen| import(seen, ctx.now_ms())).collect())
+}
+
+fn import(seen: &Import, now_ms: i64) -> Value {
+    let import = &seen.import;
+    let runs = matches!(seen.state, ImportState::Running | ImportState::Waiting) && seen.problem.is_none();
+    json!({
+        "connection": seen.connection.name, "connection_id": import.connection, "stream": import.stream, "state": seen.state,
+        "done": import.done, "total": import.total, "per_cent": import.per_cent(), "per_minute": import.per_minute(),
+        "began_at": import.began_at, "read_at": import.read_at, "again_at": import.again_at, "finished_at": import.finished_at,
+        "ends_at": import.ends_at(now_ms).filter(|_| runs), "problem": seen.problem,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfConnection {
+    connection: Option<String>,
+}
+
+async fn imports(State(app): State<App>, Reader(ctx): Reader, Query(of): Query<OfConnection>) -> Answer {
+    let connection = named_connection(&app, &ctx, of.connection.as_deref()).await?;
+    let found = sync::imports::list(&mut app.store.read().await?, &ctx, connection.as_ref()).await?;
+    all(found.iter().map(|seen| import(seen, ctx.now_ms())).collect())
+}
 
 fn lane(lane: &Lane) -> Value {
     json!({

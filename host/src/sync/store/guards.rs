@@ -52,6 +52,7 @@ pub async fn put_zeroed(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, 
 pub async fn forget_guards(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<()> {
     tx.execute("DELETE FROM push_guard WHERE tenant = $1 AND connection = $2", args![&ctx.tenant, connection]).await?;
     tx.execute("DELETE FROM zeroed WHERE tenant = $1 AND connection = $2", args![&ctx.tenant, connection]).await?;
+    drop_pause(tx, ctx, Scope::Import, connection.as_str()).await?;
     Ok(())
 }
 
@@ -71,6 +72,11 @@ pub async fn put_pause(tx: &mut WriteTx, ctx: &Ctx, scope: Scope, subject: &str)
 pub async fn drop_pause(tx: &mut WriteTx, ctx: &Ctx, scope: Scope, subject: &str) -> Result<bool> {
     let sql = "DELETE FROM push_pause WHERE tenant = $1 AND scope = $2 AND subject = $3";
     Ok(tx.execute(sql, args![&ctx.tenant, scope.as_str(), subject]).await? == 1)
+}
+
+pub async fn is_paused(conn: &mut impl Sql, tenant: &Tenant, scope: Scope, subject: &str) -> Result<bool> {
+    let sql = "SELECT since_at FROM push_pause WHERE tenant = $1 AND scope = $2 AND subject = $3";
+    Ok(conn.fetch_optional(sql, args![tenant, scope.as_str(), subject]).await?.is_some())
 }
 
 pub async fn pauses(conn: &mut impl Sql, tenant: &Tenant) -> Result<Vec<Pause>> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::export::{self, Export};
 use super::{Shop, complete, list, next_page, text};
 use crate::contract::{Failure, Listing, ListingPage};
 use crate::gid;
@@ -13,27 +14,49 @@ const SIZES: [(u32, u32); 6] = [(100, 5), (50, 5), (25, 5), (10, 5), (5, 5), (2,
 /// Locations of one variant read at a time after the first.
 const LEVELS: u32 = 50;
 
-pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<ListingPage, Failure> {
-    let (after, start) = match cursor {
-        Some(cursor) => parse(cursor)?,
-        None => (None, 0),
-    };
-    let (answer, size) =
-        shop.ask_sized(&SIZES, start, |(first, levels)| requests::variants_page(first.min(limit.max(1)), after.as_deref(), levels))?;
-    let next = answer.data.get("productVariants").and_then(next_page);
-    let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &currency_of(&answer.data)?)?;
-    let cursor = json!({ "v": 1, "after": next, "size": size }).to_string();
-    Ok(ListingPage { listings, more: next.is_some(), cursor })
+/// Where the reading is.
+enum Place {
+    /// (after which variant, place in [`SIZES`] that the shop took last time).
+    Page(Option<String>, usize),
+    Export(Export),
 }
 
-fn parse(cursor: &str) -> Result<(Option<String>, usize), Failure> {
+/// A large shop is asked for an export, a small one page by page.
+pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<ListingPage, Failure> {
+    match cursor.map(parse).transpose()? {
+        Some(Place::Page(after, size)) => page(shop, after.as_deref(), size, limit, None),
+        Some(Place::Export(export)) => export::go_on(shop, export, limit),
+        None => {
+            let answer = shop.ask(&requests::catalogue_size())?;
+            let count = answer.data.get("productVariantsCount").and_then(|count| count.get("count")).and_then(Value::as_u64);
+            match count {
+                Some(count) if shop.settings.export_from.is_some_and(|from| count >= from) => {
+                    export::order(shop, Export::new(told_currency(&answer.data)?, count), limit)
+                }
+                total => page(shop, None, 0, limit, total),
+            }
+        }
+    }
+}
+
+pub(super) fn page(shop: &Shop<'_>, after: Option<&str>, start: usize, limit: u32, total: Option<u64>) -> Result<ListingPage, Failure> {
+    let (answer, size) =
+        shop.ask_sized(&SIZES, start, |(first, levels)| requests::variants_page(first.min(limit.max(1)), after, levels))?;
+    let next = answer.data.get("productVariants").and_then(next_page);
+    let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &told_currency(&answer.data)?)?;
+    let cursor = json!({ "v": 1, "after": next, "size": size }).to_string();
+    Ok(ListingPage { listings, more: next.is_some(), cursor, total, again_after_ms: None })
+}
+
+fn parse(cursor: &str) -> Result<Place, Failure> {
+    let wrong = || Failure::invalid(format!("\"{cursor}\" is not a cursor of this connector; start without one.")).with_code("cursor");
     let value: Option<Value> = serde_json::from_str(cursor).ok();
-    let value = value.filter(|value| value.get("v").and_then(Value::as_u64) == Some(1));
-    let value = value.ok_or_else(|| {
-        Failure::invalid(format!("\"{cursor}\" is not a cursor of this connector; start without one.")).with_code("cursor")
-    })?;
+    let value = value.filter(|value| value.get("v").and_then(Value::as_u64) == Some(1)).ok_or_else(wrong)?;
+    if let Some(export) = value.get("export") {
+        return Export::parse(export).map(Place::Export).ok_or_else(wrong);
+    }
     let size = value.get("size").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-    Ok((text(&value, &["after"]).map(str::to_owned), size))
+    Ok(Place::Page(text(&value, &["after"]).map(str::to_owned), size))
 }
 
 /// These listings as they are now; absent ones are left out.
@@ -41,7 +64,7 @@ pub fn listings_by_ids(shop: &Shop<'_>, ids: &[String]) -> Result<Vec<Listing>, 
     let valid: Vec<&str> = ids.iter().map(String::as_str).filter(|id| gid::is("ProductVariant", id)).collect();
     let mut listings = Vec::new();
     for answer in by_ids(shop, &valid, requests::variants_by_ids)? {
-        listings.extend(translated(shop, &found(&answer), &currency_of(&answer)?)?);
+        listings.extend(translated(shop, &found(&answer), &told_currency(&answer)?)?);
     }
     Ok(listings)
 }
@@ -67,7 +90,7 @@ pub(super) fn found(answer: &Value) -> Vec<Value> {
 }
 
 /// A document that cannot be read is left out with a word in the log: it must not stop the others.
-fn translated(shop: &Shop<'_>, documents: &[Value], currency: &str) -> Result<Vec<Listing>, Failure> {
+pub(super) fn translated(shop: &Shop<'_>, documents: &[Value], currency: &str) -> Result<Vec<Listing>, Failure> {
     let mut listings = Vec::new();
     for document in documents {
         let mut document = document.clone();
@@ -94,10 +117,10 @@ pub(super) fn complete_levels(shop: &Shop<'_>, document: &mut Value) -> Result<(
 }
 
 pub(super) fn currency(shop: &Shop<'_>) -> Result<String, Failure> {
-    currency_of(&shop.ask(&requests::currency())?.data)
+    told_currency(&shop.ask(&requests::currency())?.data)
 }
 
-fn currency_of(answer: &Value) -> Result<String, Failure> {
+fn told_currency(answer: &Value) -> Result<String, Failure> {
     let currency = text(answer, &["shop", "currencyCode"]).map(str::to_owned);
     currency.ok_or_else(|| Failure::remote("The shop does not tell its currency."))
 }

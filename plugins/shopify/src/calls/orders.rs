@@ -76,7 +76,15 @@ pub fn pull_orders(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<
         Some(after) => Cursor { since: cursor.since, after: Some(after), mark: Some(mark), size },
         None => Cursor { since: (mark - OVERLAP_SECONDS).max(cursor.since), after: None, mark: None, size },
     };
-    Ok(OrderPage { orders, refused, more: next.after.is_some(), cursor: next.text() })
+    let more = next.after.is_some();
+    let total = (more && cursor.mark.is_none()).then(|| count(shop, cursor.since)).flatten();
+    Ok(OrderPage { orders, refused, more, cursor: next.text(), total, again_after_ms: None })
+}
+
+/// How many orders the sweep has: worth a question at the beginning of a long one, and no failure if it is not answered.
+fn count(shop: &Shop<'_>, since: i64) -> Option<u64> {
+    let answer = shop.ask(&requests::orders_count(since)).ok()?;
+    answer.data.get("ordersCount")?.get("count")?.as_u64()
 }
 
 /// The inner failure is the order's own; the outer one the shop's or the network's, which stops the page.

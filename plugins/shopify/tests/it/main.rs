@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod documents;
+mod exports;
 mod fields;
 mod flows;
 mod manifest;

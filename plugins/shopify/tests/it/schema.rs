@@ -1,5 +1,8 @@
 //! Every GraphQL document, and the variables the connector sends with it, against the published schema.
 
+use std::collections::BTreeSet;
+
+use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
@@ -73,6 +76,10 @@ fn queries() -> Vec<Query> {
         requests::shop(),
         requests::shop_address(),
         requests::currency(),
+        requests::orders_count(1_700_000_000),
+        requests::catalogue_size(),
+        requests::run_export(),
+        requests::export_state("gid://shopify/BulkOperation/1"),
         requests::locations(None),
         requests::locations(Some("cursor")),
         requests::variants_page(100, None, 5),
@@ -100,6 +107,45 @@ fn every_document_is_valid_against_the_schema() {
     for (name, text) in graphql::ALL {
         document(&schema, name, text);
     }
+}
+
+/// Field paths of a selection; what pages and lists are made of is left out.
+fn paths(document: &ExecutableDocument, set: &SelectionSet, prefix: &str, found: &mut BTreeSet<String>) {
+    for selection in &set.selections {
+        match selection {
+            Selection::Field(field) => {
+                let skipped = matches!(field.name.as_str(), "nodes" | "edges" | "node");
+                let path = if skipped { prefix.to_owned() } else { format!("{prefix}.{}", field.name) };
+                if field.name != "pageInfo" && field.selection_set.is_empty() {
+                    found.insert(path.clone());
+                }
+                if field.name != "pageInfo" {
+                    paths(document, &field.selection_set, &path, found);
+                }
+            }
+            Selection::FragmentSpread(spread) => paths(document, &document.fragments[&spread.fragment_name].selection_set, prefix, found),
+            Selection::InlineFragment(inline) => paths(document, &inline.selection_set, prefix, found),
+        }
+    }
+}
+
+#[test]
+fn an_export_holds_what_a_page_holds_and_keeps_to_what_bulk_operations_allow() {
+    let Some(schema) = schema() else { return };
+    let of = |text: &str| {
+        let document = document(&schema, "variants", text);
+        let mut found = BTreeSet::new();
+        paths(&document, &document.operations.get(None).unwrap().selection_set, "", &mut found);
+        found
+    };
+    let (mut exported, paged) = (of(graphql::EXPORTED_VARIANTS), of(graphql::VARIANTS_PAGE));
+    // A connection of an export must consist of nodes with an id.
+    assert!(exported.remove(".productVariants.inventoryItem.inventoryLevels.id"));
+    assert_eq!(exported, paged);
+    let document = document(&schema, "export", graphql::EXPORTED_VARIANTS);
+    let operation = document.operations.get(None).unwrap();
+    assert!(operation.variables.is_empty() && operation.is_query() && document.fragments.is_empty());
+    assert_eq!(operation.selection_set.selections.len(), 1);
 }
 
 #[test]

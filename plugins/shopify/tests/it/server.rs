@@ -118,6 +118,7 @@ impl Server {
                     .collect();
                 json!({"orders": page(&rows, number("first").unwrap(), text("after"))})
             }
+            "OrdersCount" => json!({"ordersCount": {"count": self.orders.borrow().len()}}),
             "OrdersByIds" => {
                 json!({"nodes": variables["ids"].as_array().unwrap().iter().map(|id| self.orders.borrow().iter().find(|order| order["id"] == *id).map(|order| self.cut(order, number("lines").unwrap()))).collect::<Vec<_>>()})
             }

@@ -14,7 +14,8 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
     let documents = rows(&answer.data, "productVariants");
     let listings = translated(shop, documents, &facts(&answer.data)?);
     let cursor = json!({ "v": 1, "skip": skip + documents.len() }).to_string();
-    Ok(ListingPage { listings, more: documents.len() >= take, cursor })
+    let total = answer.data.get("productVariants").and_then(|list| list.get("totalItems")).and_then(Value::as_u64);
+    Ok(ListingPage { listings, more: documents.len() >= take, cursor, total, again_after_ms: None })
 }
 
 fn parse(cursor: &str) -> Result<usize, Failure> {

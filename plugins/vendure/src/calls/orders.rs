@@ -61,8 +61,9 @@ impl Page {
         }
     }
 
+    /// How many there are in all is not told: the stages overlap, so the shop's own count is of something else.
     fn ready(self, cursor: &Cursor, more: bool) -> OrderPage {
-        OrderPage { orders: self.orders, refused: self.refused, cursor: cursor.text(), more }
+        OrderPage { orders: self.orders, refused: self.refused, cursor: cursor.text(), more, total: None, again_after_ms: None }
     }
 }
 

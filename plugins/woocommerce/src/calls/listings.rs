@@ -11,11 +11,12 @@ use crate::translate::{self, ListingId, Offered, Units};
 /// Products looked at in one call.
 const PRODUCTS: u32 = 50;
 
-/// Where the reading is: products behind us, and variations of the current product behind us.
+/// Where the reading is: products behind us, variations of the current product behind us, and what they came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Cursor {
     product: u32,
     variation: u32,
+    listings: u32,
 }
 
 impl Cursor {
@@ -26,11 +27,23 @@ impl Cursor {
         if number("v")? != 1 {
             return Err(wrong());
         }
-        Ok(Self { product: number("product")?, variation: number("variation")? })
+        Ok(Self { product: number("product")?, variation: number("variation")?, listings: number("listings").unwrap_or(0) })
     }
 
     fn text(self) -> String {
-        json!({ "v": 1, "product": self.product, "variation": self.variation }).to_string()
+        json!({ "v": 1, "product": self.product, "variation": self.variation, "listings": self.listings }).to_string()
+    }
+
+    /// The shop counts products; each may be many listings. As many of the rest are taken to be as those behind us were.
+    fn estimate(self, products: Option<u32>) -> Option<u64> {
+        let (behind, listings) = (u64::from(self.product), u64::from(self.listings));
+        let estimate = (listings * u64::from(products?)).checked_div(behind)?;
+        Some(estimate.max(listings))
+    }
+
+    fn page(mut self, listings: Vec<Listing>, more: bool, products: Option<u32>) -> ListingPage {
+        self.listings = self.listings.saturating_add(u32::try_from(listings.len()).unwrap_or(u32::MAX));
+        ListingPage { listings, cursor: self.text(), more, total: self.estimate(products), again_after_ms: None }
     }
 }
 
@@ -41,6 +54,7 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
     let per_page = u32::try_from(limit).unwrap_or(PRODUCTS).clamp(1, PRODUCTS);
     let answer = shop.ask(&requests::products_page(at.product, per_page))?;
     let products = rows(&answer)?;
+    let shop_has = answer.total;
     // Currency and products are two requests.
     let mut requests_left = REQUESTS_PER_CALL - 2;
     let mut listings = Vec::new();
@@ -50,7 +64,7 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
         }
         while has_variations(product) {
             if requests_left == 0 || listings.len() >= limit {
-                return Ok(ListingPage { listings, cursor: at.text(), more: true });
+                return Ok(at.page(listings, true, shop_has));
             }
             requests_left -= 1;
             let page = u32::try_from(limit - listings.len()).unwrap_or(PAGE_MAX).min(PAGE_MAX);
@@ -64,14 +78,14 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
                 break;
             }
         }
-        at = Cursor { product: at.product + 1, variation: 0 };
+        at = Cursor { product: at.product + 1, variation: 0, ..at };
         if listings.len() >= limit {
-            let more = answer.total.map_or(products.len() >= per_page as usize, |total| at.product < total);
-            return Ok(ListingPage { listings, cursor: at.text(), more });
+            let more = shop_has.map_or(products.len() >= per_page as usize, |total| at.product < total);
+            return Ok(at.page(listings, more, shop_has));
         }
     }
-    let more = products.len() >= per_page as usize && answer.total.is_none_or(|total| at.product < total);
-    Ok(ListingPage { listings, cursor: at.text(), more })
+    let more = products.len() >= per_page as usize && shop_has.is_none_or(|total| at.product < total);
+    Ok(at.page(listings, more, shop_has))
 }
 
 /// These listings as they are now. Variations are read with their product, for its name.
@@ -122,4 +136,22 @@ fn offered(shop: &Shop<'_>, document: &Value, parent: Option<&Value>, units: &Un
 
 fn has_variations(product: &Value) -> bool {
     matches!(product.get("type").and_then(Value::as_str), Some("variable" | "variable-subscription"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cursor;
+
+    #[test]
+    fn how_many_there_will_be_is_told_from_the_products_behind_us() {
+        let at = |product, listings| Cursor { product, variation: 0, listings };
+        assert_eq!(at(50, 50).estimate(Some(1_000)), Some(1_000));
+        assert_eq!(at(50, 150).estimate(Some(1_000)), Some(3_000));
+        assert_eq!(at(1_000, 2_999).estimate(Some(999)), Some(2_999), "never fewer than were seen");
+        assert_eq!((at(0, 40).estimate(Some(1_000)), at(50, 50).estimate(None)), (None, None));
+        let page = at(10, 20).page(Vec::new(), true, Some(30));
+        assert_eq!(page.total, Some(60));
+        assert_eq!(Cursor::parse(&page.cursor).unwrap(), at(10, 20));
+        assert_eq!(Cursor::parse(r#"{"v":1,"product":3,"variation":2}"#).unwrap().listings, 0);
+    }
 }

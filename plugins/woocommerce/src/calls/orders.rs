@@ -81,7 +81,9 @@ pub fn pull_orders(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Result<
     let next = next(&cursor, documents.len(), per_page, now, &answer);
     let (mut orders, refused) = translated(shop, documents)?;
     orders.sort_by(|a, b| a.updated_at.cmp(&b.updated_at));
-    Ok(OrderPage { orders, refused, more: next.mark.is_some(), cursor: next.text() })
+    // Of the pass that matters; the trash is short and comes after it.
+    let total = answer.total.filter(|_| cursor.pass == Pass::Live).map(u64::from);
+    Ok(OrderPage { orders, refused, more: next.mark.is_some(), cursor: next.text(), total, again_after_ms: None })
 }
 
 /// The place after this page. The bound of the next sweep is the earlier of both clocks at the sweep's start, less the overlap:

@@ -25,6 +25,9 @@ struct Options {
     /// Sell something in each shop every so many seconds; 0 sells nothing.
     #[arg(long, default_value_t = 0)]
     sell_every_s: u64,
+    /// So many more articles in each shop, for imports of a size.
+    #[arg(long, default_value_t = 0)]
+    articles: u32,
 }
 
 fn stock_woo(shop: &WooShop) {
@@ -44,6 +47,19 @@ fn stock_shopify(shop: &ShopifyShop) {
     shop.add_product("T-shirt", vec![size("TEE-S", "S", 10), size("TEE-M", "M", 20), size("TEE-L", "L", 5)]);
 }
 
+/// In the Shopify shop four of them are the sizes of one product.
+fn fill(woo: &WooShop, shopify: &ShopifyShop, articles: u32) {
+    let price = Decimal::new(1990, 2);
+    for n in 0..articles {
+        woo.add_product(NewProduct::new(format!("ARTICLE-{n:06}"), format!("Article {n}"), price).stock(10));
+    }
+    for product in 0..articles.div_ceil(4) {
+        let size =
+            |(n, size): (u32, &str)| NewVariant::new(format!("ARTICLE-{:06}", product * 4 + n), price).option("Size", size).stock(10);
+        shopify.add_product(&format!("Article {product}"), (0..4).zip(["S", "M", "L", "XL"]).map(size).collect());
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
@@ -61,6 +77,7 @@ async fn run(options: Options) -> std::io::Result<()> {
     let shopify = ShopifyShop::start(ShopifyConfig { port: options.shopify_port, ..ShopifyConfig::seeded(options.seed) }).await?;
     stock_woo(&woo);
     stock_shopify(&shopify);
+    fill(&woo, &shopify, options.articles);
     println!("WooCommerce      {}/wp-json/wc/v3", woo.origin());
     println!("  consumer key     {}", woo.consumer_key());
     println!("  consumer secret  {}", woo.consumer_secret());

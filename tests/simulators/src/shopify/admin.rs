@@ -161,6 +161,21 @@ impl ShopifyShop {
         })
     }
 
+    /// The next so many bulk operations end as failed, with this error code of the API.
+    pub fn fail_exports(&self, times: usize, code: &'static str) {
+        self.inner.change(|state, _| state.export_failures.extend(std::iter::repeat_n(code, times)));
+    }
+
+    /// A week has gone by for every file of a bulk operation.
+    pub fn expire_exports(&self) {
+        self.inner.change(|state, now| state.exports.values_mut().for_each(|export| export.expires_at = export.expires_at.min(now)));
+    }
+
+    /// The files of bulk operations are gone, and the shop goes on naming them.
+    pub fn lose_exports(&self) {
+        self.inner.change(|state, _| state.exports.values_mut().for_each(|export| export.lost = true));
+    }
+
     /// The merchant throws the app out: tokens and subscriptions are gone, `app/uninstalled` goes out first.
     pub fn uninstall_app(&self) {
         self.inner.change(|state, _| state.announce("APP_UNINSTALLED", Resource::Shop));

@@ -13,12 +13,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Method, Response, StatusCode};
-use axum::routing::post;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
 use crate::server::{Manners, Played, json as answer, lock, set_header};
+use crate::shopify::bulk_files;
 use crate::shopify::cost::{SINGLE_QUERY_LIMIT, points};
 use crate::shopify::facts::API_VERSION;
 use crate::shopify::graph::{Ctx, Node};
@@ -31,10 +32,16 @@ pub const SCHEMA: &str = include_str!("schema.graphql");
 
 static PARSED: LazyLock<Option<Valid<Schema>>> = LazyLock::new(|| Schema::parse_and_validate(SCHEMA, "schema.graphql").ok());
 
+/// Parsed once.
+pub(crate) fn schema() -> Option<&'static Valid<Schema>> {
+    PARSED.as_ref()
+}
+
 pub(crate) fn router(inner: Arc<Inner>) -> Router {
     Router::new()
         .route("/admin/oauth/access_token", post(token))
         .route("/admin/api/{version}/graphql.json", post(graphql))
+        .route("/admin/bulk-operation-outputs/{file}", get(bulk_files::file))
         .fallback(|| async { answer(StatusCode::NOT_FOUND, &json!({ "errors": "Not Found" })) })
         .with_state(inner)
 }
@@ -181,7 +188,7 @@ impl Drop for Begun<'_> {
 
 async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64) -> Response<Body> {
     let ok = |body: Value| answer(StatusCode::OK, &body);
-    let Some(schema) = PARSED.as_ref() else {
+    let Some(schema) = schema() else {
         return answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "errors": "the simulator's schema does not parse" }));
     };
     let query = request.get("query").and_then(Value::as_str).unwrap_or_default();
@@ -225,7 +232,7 @@ async fn execute(inner: &Inner, request: &Value, fault: Option<Fault>, now: i64)
         tokio::time::sleep(Duration::from_millis(hold_ms)).await;
     }
     let (body, mut shown, warnings) = {
-        let ctx = Ctx { inner, now, keys: &keys, begun: &begun.keys, fault, warnings: RefCell::default() };
+        let ctx = Ctx { inner, now, keys: &keys, begun: &begun.keys, fault, warnings: RefCell::default(), whole_lists: false };
         let root = Node::root(&ctx, if operation.is_mutation() { Thing::Mutation } else { Thing::Query });
         let executed = Execution::new(schema, &document).operation(operation).coerced_variable_values(&variables).execute_sync(&root);
         match executed {

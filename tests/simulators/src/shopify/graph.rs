@@ -1,7 +1,7 @@
 //! Resolves the API's fields. A [`Thing`] is an object with identity, read from the books each time it is asked; everything
 //! else is a value that was written down as JSON. Which field has which type comes from the schema alone.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_compiler::resolvers::{FieldError, ObjectValue, ResolveInfo, ResolvedValue};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::faults::Fault;
 use crate::server::lock;
-use crate::shopify::page::{Connection, Row};
+use crate::shopify::page::{Connection, Row, WHOLE};
 use crate::shopify::shop::Inner;
 use crate::shopify::state::State;
 use crate::shopify::thing::{Thing, facts_of};
@@ -27,6 +27,8 @@ pub(crate) struct Ctx<'c> {
     pub(crate) fault: Option<Fault>,
     /// Search fields that were ignored.
     pub(crate) warnings: RefCell<Vec<Value>>,
+    /// Lists are answered whole, whatever size was asked for: it is a bulk operation.
+    pub(crate) whole_lists: bool,
 }
 
 impl Ctx<'_> {
@@ -74,11 +76,17 @@ enum Kind {
 pub(crate) struct Node<'c> {
     ctx: &'c Ctx<'c>,
     kind: Kind,
+    /// Plain facts of a thing, written down once for all fields that are asked for.
+    facts: OnceCell<Value>,
 }
 
 impl<'c> Node<'c> {
     pub(crate) fn root(ctx: &'c Ctx<'c>, thing: Thing) -> Self {
-        Self { ctx, kind: Kind::Thing(thing) }
+        Self::of(ctx, Kind::Thing(thing))
+    }
+
+    fn of(ctx: &'c Ctx<'c>, kind: Kind) -> Self {
+        Self { ctx, kind, facts: OnceCell::new() }
     }
 
     fn show<'a>(&'a self, slot: Slot, info: &ResolveInfo<'_>) -> ResolvedValue<'a>
@@ -93,7 +101,7 @@ impl<'c> Node<'c> {
 }
 
 fn show<'a>(ctx: &'a Ctx<'a>, slot: Slot, named: &str, composite: bool) -> ResolvedValue<'a> {
-    let node = |kind: Kind| ResolvedValue::object(Node { ctx, kind });
+    let node = |kind: Kind| ResolvedValue::object(Node::of(ctx, kind));
     match slot {
         Slot::One(thing) => node(Kind::Thing(thing)),
         Slot::Page(connection) => node(Kind::Connection(named.to_owned(), connection)),
@@ -126,7 +134,7 @@ impl ObjectValue for Node<'_> {
     fn resolve_field<'a>(&'a self, info: &'a ResolveInfo<'a>) -> Result<ResolvedValue<'a>, FieldError> {
         let name = info.field_name();
         let slot = match &self.kind {
-            Kind::Thing(thing) => resolve(self.ctx, *thing, info)?,
+            Kind::Thing(thing) => resolve(self.ctx, *thing, info, &self.facts)?,
             Kind::Plain(_, map) => Slot::Value(map.get(name).cloned().ok_or_else(|| self.unknown_field_error(info))?),
             Kind::Connection(_, connection) => match name {
                 "nodes" => Slot::Many(connection.rows.iter().map(|row| row.slot.clone()).collect()),
@@ -135,7 +143,7 @@ impl ObjectValue for Node<'_> {
                     let edge = info.field_definition().ty.inner_named_type().to_string();
                     let node = |row: &Row| {
                         let kind = Kind::Edge(edge.clone(), row.clone());
-                        ResolvedValue::object(Node { ctx: self.ctx, kind })
+                        ResolvedValue::object(Node::of(self.ctx, kind))
                     };
                     let edges: Vec<_> = connection.rows.iter().map(node).collect();
                     return Ok(ResolvedValue::list(edges));
@@ -159,8 +167,13 @@ pub(crate) fn arguments(info: &ResolveInfo<'_>) -> Value {
     serde_json::to_value(info.arguments()).unwrap_or(Value::Null)
 }
 
-fn resolve(ctx: &Ctx<'_>, thing: Thing, info: &ResolveInfo<'_>) -> Result<Slot, FieldError> {
-    let args = arguments(info);
+fn resolve(ctx: &Ctx<'_>, thing: Thing, info: &ResolveInfo<'_>, facts: &OnceCell<Value>) -> Result<Slot, FieldError> {
+    let mut args = arguments(info);
+    if ctx.whole_lists
+        && let Value::Object(args) = &mut args
+    {
+        args.insert(WHOLE.to_owned(), Value::Bool(true));
+    }
     match thing {
         Thing::Query => return lists::query(ctx, info.field_name(), &args),
         Thing::Mutation => return mutations::run(ctx, info, &args),
@@ -169,7 +182,7 @@ fn resolve(ctx: &Ctx<'_>, thing: Thing, info: &ResolveInfo<'_>) -> Result<Slot, 
     if let Some(slot) = ctx.read(|state| links::link(state, thing, info.field_name(), &args))? {
         return Ok(slot);
     }
-    let facts = ctx.read(|state| facts_of(ctx, state, thing));
+    let facts = facts.get_or_init(|| ctx.read(|state| facts_of(ctx, state, thing)));
     let found = facts.get(info.field_name()).cloned();
     let missing = || error(format!("{} has no {}", thing.type_name(), info.field_name()));
     Ok(Slot::Value(found.ok_or_else(missing)?))

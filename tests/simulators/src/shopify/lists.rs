@@ -52,10 +52,13 @@ pub(crate) fn query(ctx: &Ctx<'_>, field: &str, args: &Value) -> Result<Slot, Fi
         "return" => by_id("Return"),
         "webhookSubscription" => by_id("WebhookSubscription"),
         "priceList" => by_id("PriceList"),
-        "ordersCount" | "productsCount" => {
-            let list = if field == "ordersCount" { "orders" } else { "products" };
-            let count = rows(ctx, list, args)?.len();
-            let limit = args.get("limit").and_then(Value::as_u64).unwrap_or(10_000);
+        "bulkOperation" => by_id("BulkOperation"),
+        "currentBulkOperation" if text(args, "type") == "MUTATION" => Ok(Slot::null()),
+        "currentBulkOperation" => Ok(ctx.read(|state| Slot::maybe(state.exports.keys().next_back().map(|id| Thing::Export(*id))))),
+        "ordersCount" | "productsCount" | "productVariantsCount" => {
+            let count = rows(ctx, field.trim_end_matches("Count"), args)?.len();
+            // Asked for with null: without a limit.
+            let limit = args.get("limit").and_then(Value::as_u64).unwrap_or(u64::MAX);
             let precision = if count as u64 > limit { "AT_LEAST" } else { "EXACT" };
             Ok(Slot::Value(json!({ "count": (count as u64).min(limit), "precision": precision })))
         }

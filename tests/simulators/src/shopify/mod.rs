@@ -1,11 +1,13 @@
 //! Shopify: the shop's books (`model`, `state`, `orders`, `amounts`, `shipping`, `aftersale`), the Admin GraphQL API over
-//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `price_lists`, `keyed`; the schema is `schema.graphql`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
+//! them (`api`, `graph`, `thing`, `facts`, `links`, `lists`, `mutations`, `quantities`, `order_writes`, `price_lists`, `keyed`; the schema is `schema.graphql`), what it exports in bulk (`bulk`, `bulk_files`), the webhooks (`hooks`, `rest`) and the running shop (`shop`) with
 //! its admin side (`admin`).
 
 mod admin;
 mod aftersale;
 mod amounts;
 mod api;
+mod bulk;
+mod bulk_files;
 mod catalogue;
 mod cost;
 mod facts;

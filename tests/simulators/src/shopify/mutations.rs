@@ -11,7 +11,7 @@ use crate::shopify::model::{Parcel, Subscription};
 use crate::shopify::shipping::Shipment;
 use crate::shopify::state::{Resource, State};
 use crate::shopify::thing::Thing;
-use crate::shopify::{order_writes, price_lists, quantities};
+use crate::shopify::{bulk, order_writes, price_lists, quantities};
 
 /// One entry of `userErrors`.
 pub(crate) struct UserError {
@@ -86,6 +86,8 @@ pub(crate) fn run(ctx: &Ctx<'_>, info: &ResolveInfo<'_>, args: &Value) -> Result
             Ok(payload("FulfillmentCancelPayload", "fulfillment", result))
         }
         "priceListFixedPricesAdd" => Ok(ctx.write(|state| price_lists::add_fixed(state, args))),
+        "bulkOperationRunQuery" => Ok(bulk::run(ctx, args)),
+        "bulkOperationCancel" => Ok(bulk::cancel(ctx, args)),
         "productVariantsBulkUpdate" => Ok(ctx.write(|state| update_variants(state, args, ctx.now))),
         "webhookSubscriptionCreate" => {
             let result = ctx.write(|state| subscribe(state, args, ctx.now));

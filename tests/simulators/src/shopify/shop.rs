@@ -46,6 +46,8 @@ pub struct ShopifyConfig {
     /// Size of the points bucket and points restored per second.
     pub bucket_points: i64,
     pub restore_rate: i64,
+    /// How long a bulk operation takes.
+    pub export_ms: i64,
 }
 
 impl ShopifyConfig {
@@ -78,6 +80,7 @@ impl ShopifyConfig {
             taxes_included: false,
             bucket_points: 2000,
             restore_rate: 100,
+            export_ms: 20_000,
         }
     }
 }

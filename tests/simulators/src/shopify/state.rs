@@ -3,10 +3,11 @@
 //!
 //! Invariant: a level's `committed` is the sum of its orders' units that are neither shipped, removed nor cancelled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::shopify::bulk::Export;
 use crate::shopify::catalogue::NewVariant;
 use crate::shopify::idempotency::Memory;
 use crate::shopify::model::{
@@ -57,6 +58,9 @@ pub(crate) struct State {
     pub(crate) subscriptions: BTreeMap<i64, Subscription>,
     pub(crate) adjustments: BTreeMap<i64, Adjustment>,
     pub(crate) price_lists: BTreeMap<i64, PriceList>,
+    pub(crate) exports: BTreeMap<i64, Export>,
+    /// Error codes with which the next exports end.
+    pub(crate) export_failures: VecDeque<&'static str>,
     pub(crate) memory: Memory,
     pub(crate) writes: Vec<LevelWrite>,
     pub(crate) events: Vec<Event>,
@@ -80,6 +84,8 @@ impl State {
             subscriptions: BTreeMap::new(),
             adjustments: BTreeMap::new(),
             price_lists: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            export_failures: VecDeque::new(),
             memory: Memory::default(),
             writes: Vec::new(),
             events: Vec::new(),

@@ -38,6 +38,7 @@ pub(crate) enum Thing {
     Subscription(i64),
     Adjustment(i64),
     PriceList(i64),
+    Export(i64),
 }
 
 impl Thing {
@@ -66,6 +67,7 @@ impl Thing {
             Self::Subscription(_) => "WebhookSubscription",
             Self::Adjustment(_) => "InventoryAdjustmentGroup",
             Self::PriceList(_) => "PriceList",
+            Self::Export(_) => "BulkOperation",
         }
     }
 
@@ -93,6 +95,7 @@ impl Thing {
             "Return" => state.returns.contains_key(&number).then_some(Self::Return(number)),
             "WebhookSubscription" => state.subscriptions.contains_key(&number).then_some(Self::Subscription(number)),
             "InventoryAdjustmentGroup" => state.adjustments.contains_key(&number).then_some(Self::Adjustment(number)),
+            "BulkOperation" => state.exports.contains_key(&number).then_some(Self::Export(number)),
             "PriceList" => state.price_lists.contains_key(&number).then_some(Self::PriceList(number)),
             _ => None,
         }
@@ -146,6 +149,7 @@ pub(crate) fn facts_of(ctx: &Ctx<'_>, state: &State, thing: Thing) -> Value {
         Thing::ReturnLine(known, id) => return_line(state, known, id),
         Thing::Subscription(id) => state.subscriptions.get(&id).map(facts::subscription),
         Thing::PriceList(id) => state.price_lists.get(&id).map(price_lists::facts),
+        Thing::Export(id) => state.exports.get(&id).map(|export| export.facts(&inner.origin, ctx.now)),
         Thing::Adjustment(id) => state.adjustments.get(&id).map(|group| {
             json!({ "id": gid("InventoryAdjustmentGroup", id), "reason": group.reason,
                 "referenceDocumentUri": group.reference, "createdAt": zulu(group.at),

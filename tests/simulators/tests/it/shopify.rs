@@ -9,6 +9,7 @@ use crate::receiver::http;
 
 mod api;
 mod complete;
+mod exports;
 mod faults;
 mod orders;
 mod quantities;
