@@ -258,6 +258,10 @@ impl App {
     /// Works off what is due; see [`Runner`].
     pub fn runner(&self) -> Runner {
         let limits = lanes::Limits::default().at_most(self.tuning.workers);
+        let limits = match self.tuning.concurrency {
+            0 => limits,
+            calls => limits.calling(calls),
+        };
         let upkeep = upkeep::Upkeep { sync: self.sync.clone(), keep: self.tuning.keep };
         let handlers = self.sync.handlers().with(lanes::LaneKind::Housekeeping, upkeep);
         Runner::new(self.store.clone(), self.ctx.clone(), handlers, limits).paced(self.tuning.pace)

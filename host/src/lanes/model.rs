@@ -85,6 +85,11 @@ impl LaneKind {
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Inbound)
     }
+
+    /// Kinds whose runs are mostly a channel's answer on its way.
+    pub fn waits_for_channels(self) -> bool {
+        matches!(self, Self::Poll | Self::Push | Self::Listings | Self::Webhooks | Self::Fulfilment | Self::Rates | Self::Reconcile)
+    }
 }
 
 impl fmt::Display for LaneKind {

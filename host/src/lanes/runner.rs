@@ -77,6 +77,18 @@ impl Limits {
         Self { overall, ..self }
     }
 
+    /// Work that mostly waits for channels takes no more lanes than this process may make calls at once: a lane that only waited for
+    /// its turn here would be kept from a process that has room.
+    #[must_use]
+    pub fn calling(mut self, calls: usize) -> Self {
+        for (kind, cap) in &mut self.kinds {
+            if kind.waits_for_channels() {
+                cap.total = cap.total.min(calls.max(1));
+            }
+        }
+        self
+    }
+
     fn of(&self, kind: LaneKind) -> Cap {
         self.kinds.get(&kind).copied().unwrap_or(Cap { total: 1, per_connection: 1 })
     }
