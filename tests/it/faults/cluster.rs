@@ -95,8 +95,6 @@ impl Ground {
             })
         });
         let furniture = furnished.await.unwrap();
-        // So that a file alone is all of it.
-        store.scrub().await.unwrap();
         store.close().await;
         furniture
     }
