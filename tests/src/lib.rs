@@ -3,7 +3,7 @@
 //! Stories: [`hub::TestHub`] is the real hub between simulated shops ([`shop`]) with the real connectors ([`connectors`]) in
 //! the sandbox and time in its hand; the stories themselves are in `it/`. [`site`] is a hub on the machine's clock, in this
 //! process or in ones that can be killed ([`child`]). [`real`] is a shop that nobody here wrote.
-//! [`powercut`] is a disk that loses what was not synced.
+//! [`powercut`] is a disk that loses what was not synced; [`former`] makes databases of other versions of the program.
 //!
 //! Measuring: the small programs the hub is compared with, and the load that drives both. A figure of the hub means little
 //! on its own: machines differ. Each is a ratio against a [`baselines`] program that does the bare minimum of the same work,

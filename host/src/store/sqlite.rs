@@ -81,7 +81,7 @@ impl Sqlite {
     /// next time.
     pub async fn scrub(&self) -> Result<(), Error> {
         use sqlx::ConnectOptions as _;
-        let mut conn = self.options.connect().await?;
+        let mut conn = self.options.clone().create_if_missing(false).connect().await?;
         sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await?;
         Ok(sqlx::Connection::close(conn).await?)
     }
@@ -118,12 +118,18 @@ impl Sqlite {
         answer.await.unwrap_or(Err(Error::Closed.into()))
     }
 
+    /// Afterwards the file alone is all of it, for whoever copies it while no hub runs.
     pub async fn close(&self) {
         self.jobs.lock().await.take();
-        if let Some(task) = self.writer.lock().await.take() {
-            let _ = task.await;
-        }
+        let Some(task) = self.writer.lock().await.take() else { return self.readers.close().await };
+        let _ = task.await;
         self.readers.close().await;
+        if self.is_poisoned() {
+            return;
+        }
+        if let Err(error) = self.scrub().await {
+            tracing::debug!(error = %chain(&error), "the log was not carried over into the file; the next start does it");
+        }
     }
 }
 

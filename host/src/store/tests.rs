@@ -189,6 +189,18 @@ async fn a_full_disk_refuses_without_a_trace_and_recovers_by_itself() {
     assert_eq!(names(&db.store).await, ["before", "full"]);
 }
 
+/// Who stops the hub and copies its file has all of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_closed_is_whole_without_its_log() {
+    let db = TestDb::sqlite().await.unwrap();
+    put(&db.store, "last", "1").await.unwrap();
+    db.store.close().await;
+    let folder = db._folder.as_ref().unwrap().path();
+    std::fs::copy(folder.join("test.db"), folder.join("copy.db")).unwrap();
+    let copy = Store::connect(&Location::File(folder.join("copy.db"))).await.unwrap();
+    assert_eq!(names(&copy).await, ["last"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_may_not_be_written_refuses_without_a_trace() {
     refuses(&TestDb::sqlite().await.unwrap(), "PRAGMA query_only = 1").await;

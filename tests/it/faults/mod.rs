@@ -7,6 +7,7 @@ mod backlog;
 mod bombs;
 mod channel;
 mod clock;
+mod cluster;
 mod desk;
 mod disorder;
 mod ground;

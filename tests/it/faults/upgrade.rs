@@ -229,10 +229,11 @@ async fn an_upgrade_survives_a_power_cut_at_every_moment() {
             let disk = Disk::new(&folder.path().join("data"), Moment::Operation(cut_at));
             let Location::File(path) = site.location() else { unreachable!() };
             let opened = Store::open(&Location::File(Disk::address(path)), &Clock::system()).await;
-            let survived = opened.is_ok() && !disk.is_dark();
+            let mut survived = opened.is_ok();
             if let Ok(store) = opened {
                 store.close().await;
             }
+            survived &= !disk.is_dark();
             disk.cut();
             let wreck = empty();
             disk.wreck(&wreck.path().join("data"), &dice);
