@@ -86,6 +86,7 @@ on_both! {
             faults.on_next(1, When::Contains("products?status=any&orderby=id&order=asc&offset=250".into()), Fault::ServerError);
             faults.on_next(9, When::Contains("products?status=any&orderby=id&order=asc&offset=750".into()), Fault::ServerError);
         });
+        assert_eq!(standing(&hub, Kind::Woo, LISTINGS).await, (State::Running, 0, None, None), "nothing was read yet");
         hub.run().await;
         assert_eq!(standing(&hub, Kind::Woo, LISTINGS).await, (State::Waiting, 250, Some(2_000), Some(12)));
         assert!(hub.import(Kind::Woo, LISTINGS).await.unwrap().problem.is_some(), "and why");
