@@ -17,7 +17,7 @@ CREATE TABLE import (
     total        BIGINT,                    -- records in all, as the channel estimates; null: it does not say
     spent_ms     BIGINT NOT NULL,           -- time in which records came: pauses and waiting for an export are left out
     read_at      BIGINT NOT NULL,           -- the last page, or when it was resumed
-    again_at     BIGINT NOT NULL,           -- until then the channel makes what is to be read
+    again_at     BIGINT NOT NULL,           -- until then the channel makes what is to be read; 0: it does not
     finished_at  BIGINT,
     PRIMARY KEY (tenant, connection, stream)
 );

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use entrepot::connections::Connection;
 use entrepot::listings::{self, Filter};
 use entrepot::page::PageRequest;
+use entrepot::sync::drift;
 use entrepot::sync::guards::Scope;
 use entrepot::sync::imports::State;
 use entrepot_simulators::shopify::NewVariant;
@@ -12,7 +13,7 @@ use entrepot_simulators::woo::NewProduct;
 use entrepot_simulators::{Fault, When};
 use entrepot_tests::hub::{Place, TestHub};
 use entrepot_tests::on_both;
-use entrepot_tests::shop::{Kind, MUG, Shop};
+use entrepot_tests::shop::{Kind, LAMP, MUG, Shop};
 use rust_decimal::Decimal;
 use serde_json::json;
 
@@ -85,6 +86,7 @@ on_both! {
             faults.on_next(1, When::Contains("products?status=any&orderby=id&order=asc&offset=250".into()), Fault::ServerError);
             faults.on_next(9, When::Contains("products?status=any&orderby=id&order=asc&offset=750".into()), Fault::ServerError);
         });
+        assert_eq!(standing(&hub, Kind::Woo, LISTINGS).await, (State::Running, 0, None, None), "nothing was read yet");
         hub.run().await;
         assert_eq!(standing(&hub, Kind::Woo, LISTINGS).await, (State::Waiting, 250, Some(2_000), Some(12)));
         assert!(hub.import(Kind::Woo, LISTINGS).await.unwrap().problem.is_some(), "and why");
@@ -227,5 +229,29 @@ async fn a_file_that_the_store_has_lost_never_keeps_an_import_waiting() {
     assert_eq!(standing(&hub, Kind::Shopify, LISTINGS).await.1, 600);
     assert_eq!((asked(&shop, "mutation RunExport"), asked(&shop, FILE)), (2, 2));
     assert_complete(&hub, 600).await;
+    hub.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_export_shows_undoes_nothing_that_was_told_while_it_was_made() {
+    let mut hub = TestHub::stocked(Place::file()).await;
+    let shop = Shop::open(Kind::Shopify, 7, &hub.clock, &[MUG, LAMP]).await;
+    hub.connect_with(shop.clone(), json!({ "export-from": 1 })).await;
+    hub.pass(MINUTE).await;
+    hub.link(Kind::Shopify).await;
+    hub.go_live().await;
+    // No webhook makes good what the export gets wrong.
+    shop.faults(|faults| faults.webhook_drop_per_mille = 1000);
+    let (connection, exports) = (hub.connection(Kind::Shopify).await.id, asked(&shop, FILE));
+    hub.make_due(entrepot::sync::listings_lane(&connection)).await;
+    hub.pass(5_000).await;
+    hub.count("MUG", 4, "count").await;
+    hub.run().await;
+    let pushes = shop.pushes().len();
+    hub.pass(2 * MINUTE).await;
+    assert_eq!(asked(&shop, FILE), exports + 1, "read, with ten mugs in it");
+    assert_eq!((shop.shows("MUG"), shop.pushes().len()), (Some(4), pushes), "told once");
+    let drifts = drift::list(&mut hub.read().await, &hub.app.ctx.tenant, Some(&connection), 0, 10).await.unwrap();
+    assert!(drifts.is_empty(), "{drifts:?}");
     hub.finish().await;
 }

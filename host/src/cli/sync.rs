@@ -30,7 +30,7 @@ pub enum Command {
     Pause(Target),
     /// Push there again; go on with the import where it stopped.
     Resume(Target),
-    /// How far the first reading of a connection has come, and later ones that take more than a page.
+    /// How far the first reading of each connection has come, or a later one that takes more than a page.
     Imports { connection: Option<String> },
     /// Run now: orders-in, listings-in, webhooks, rates-in, push, prices or fulfilment.
     Run {

@@ -24,13 +24,20 @@ use crate::store::{Sql, WriteTx};
 pub enum Picture {
     /// Read from the channel after this instant.
     Read { since_ms: i64 },
+    /// In an export that the channel began after this instant, and that is older than what it was told since.
+    Exported { as_of_ms: i64 },
     /// Carried by a webhook, which may be late or doubled.
     Carried,
 }
 
 impl Picture {
     fn is_newer(self, told_at: Option<i64>) -> bool {
-        matches!(self, Self::Read { since_ms } if told_at.is_none_or(|at| at < since_ms))
+        matches!(self, Self::Read { since_ms: at_ms } | Self::Exported { as_of_ms: at_ms } if told_at.is_none_or(|at| at < at_ms))
+    }
+
+    /// Nothing can be said from it about what was told later.
+    fn is_overtaken(self, told_at: Option<i64>) -> bool {
+        matches!(self, Self::Exported { .. }) && !self.is_newer(told_at)
     }
 }
 
@@ -85,7 +92,7 @@ pub async fn heal_stock(
         let here = Told(here.filter(|(place, _)| value.0.contains_key(place)).collect());
         let differs = here.0.iter().any(|(place, quantity)| value.0.get(place) != Some(quantity));
         // While something is on its way, the difference may only be that.
-        if !differs || known.version != known.sent_version {
+        if !differs || known.version != known.sent_version || picture.is_overtaken(known.told_at) {
             continue;
         }
         if here.0.iter().any(|(place, quantity)| value.0.get(place).is_some_and(|told| quantity < told)) {
@@ -127,7 +134,7 @@ pub async fn heal_prices(
         let Some(known) = told.get(&id) else { continue };
         let Some(value) = known.told.as_ref().and_then(Shows::prices) else { continue };
         let differs = value.0.get("").is_some_and(|told| *told != price);
-        if !differs || known.version != known.sent_version {
+        if !differs || known.version != known.sent_version || picture.is_overtaken(known.told_at) {
             continue;
         }
         let mut here: Prices = value.clone();
@@ -139,7 +146,7 @@ pub async fn heal_prices(
 }
 
 fn drift(ctx: &Ctx, connection: &Connection, listing: ListingId, field: Field, picture: Picture, (told, found): (Shows, Shows)) -> Drift {
-    let was_read = matches!(picture, Picture::Read { .. });
+    let was_read = picture != Picture::Carried;
     tracing::info!(connection = %connection.name, %listing, field = field.as_str(), %told, %found, was_read, "a channel shows something else than it was told");
     Drift { connection: connection.id.clone(), listing, field: field.as_str().to_owned(), seen_at: ctx.now_ms(), told, found, was_read }
 }

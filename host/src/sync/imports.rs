@@ -11,6 +11,7 @@ use crate::connections::{self, Connection};
 use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;
 use crate::lanes::{self, Lane, LaneKey};
+use crate::page::{MAX_LIMIT, PageRequest};
 use crate::store::{Sql, WriteTx};
 
 /// A channel may ask for a longer pause than this, but a slip must not silence a stream.
@@ -28,6 +29,7 @@ pub struct Import {
     /// Time in which records came: pauses and waiting for an export are left out.
     pub spent_ms: i64,
     pub read_at: i64,
+    /// 0 when nothing is waited for.
     pub again_at: i64,
     pub finished_at: Option<i64>,
 }
@@ -73,7 +75,7 @@ impl Import {
         self.done = self.done.saturating_add(page.counted());
         self.total = page.total.map(|total| i64::try_from(total).unwrap_or(i64::MAX)).or(self.total);
         self.read_at = now_ms;
-        self.again_at = page.again_at(now_ms);
+        self.again_at = page.again_after_ms.map_or(0, |_| page.again_at(now_ms));
         self.finished_at = (!page.more).then_some(now_ms);
     }
 
@@ -96,10 +98,6 @@ impl Import {
         let left = self.total?.checked_sub(self.done).filter(|left| *left > 0 && self.finished_at.is_none())?;
         let needed = (i128::from(left) * i128::from(self.spent_ms)).checked_div(i128::from(self.done)).filter(|needed| *needed > 0)?;
         now_ms.max(self.again_at).checked_add(i64::try_from(needed).ok()?)
-    }
-
-    fn lane(&self) -> Option<LaneKey> {
-        lanes_of(&self.connection).into_iter().find(|(stream, _)| *stream == self.stream).map(|(_, lane)| lane)
     }
 }
 
@@ -164,21 +162,36 @@ pub struct Seen {
     pub problem: Option<String>,
 }
 
-/// Of one connection or of all.
+/// Of one connection or of all; those too that nothing was read of yet.
 pub async fn list(conn: &mut impl Sql, ctx: &Ctx, connection: Option<&ConnectionId>) -> Result<Vec<Seen>, Error> {
-    let mut seen = Vec::new();
-    for import in store::imports(conn, &ctx.tenant, connection).await? {
-        let Some(connection) = connections::find(conn, &ctx.tenant, &import.connection).await? else { continue };
-        let lane = match import.lane().filter(|_| import.finished_at.is_none()) {
-            Some(lane) => lanes::find(conn, ctx, &lane).await?,
-            None => None,
-        };
-        let held = !connection.may_read() || is_held(conn, &ctx.tenant, &import.connection, &import.stream).await?;
-        let state = state(&import, lane.as_ref(), held, ctx.now_ms());
-        let problem = lane.filter(|_| state != State::Paused).and_then(problem);
-        seen.push(Seen { import, connection, state, problem });
+    let (mut seen, mut request) = (Vec::new(), PageRequest::first(MAX_LIMIT));
+    let mut known = store::imports(conn, &ctx.tenant, connection).await?;
+    loop {
+        let page = connections::list(conn, &ctx.tenant, &request).await?;
+        for of in page.items.into_iter().filter(|of| connection.is_none_or(|id| *id == of.id)) {
+            for (stream, key) in lanes_of(&of.id) {
+                let lane = lanes::find(conn, ctx, &key).await?;
+                let begun = known.iter().position(|import| import.connection == of.id && import.stream == stream);
+                let import = match (begun, &lane) {
+                    (Some(at), _) => known.swap_remove(at),
+                    (None, Some(_)) => Import::begun(&of.id, stream, of.created_at),
+                    (None, None) => continue,
+                };
+                let held = !of.may_read() || is_held(conn, &ctx.tenant, &of.id, stream).await?;
+                seen.push(view(import, of.clone(), lane, held, ctx.now_ms()));
+            }
+        }
+        match page.next_cursor {
+            Some(cursor) => request.cursor = Some(cursor),
+            None => return Ok(seen),
+        }
     }
-    Ok(seen)
+}
+
+fn view(import: Import, connection: Connection, lane: Option<Lane>, held: bool, now_ms: i64) -> Seen {
+    let state = state(&import, lane.as_ref(), held, now_ms);
+    let problem = lane.filter(|_| matches!(state, State::Running | State::Waiting)).and_then(problem);
+    Seen { import, connection, state, problem }
 }
 
 fn state(import: &Import, lane: Option<&Lane>, held: bool, now_ms: i64) -> State {

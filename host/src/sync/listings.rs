@@ -11,6 +11,7 @@ use super::error::ending;
 use super::imports::{self, Turned};
 use super::reading::{self, Reading};
 use super::{Error, Session, Sync, convert, health, store};
+use crate::clock::from_rfc3339;
 use crate::connections::Connection;
 use crate::ctx::Ctx;
 use crate::id::ListingId;
@@ -32,7 +33,7 @@ impl Handler for Listings {
 
 async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
     let Some(Reading { ctx, connection, cursor, session }) = reading::open(sync, ctx, claim, STREAM).await? else { return Ok(()) };
-    let since_ms = ctx.now_ms();
+    let asked_at = ctx.now_ms();
     let page = session.caller.listings_pull(session.context(1, ""), cursor, PAGE).await;
     let page = health::heard(sync, &ctx, &connection, page).await?;
     let (mut found, mut refusals) = (Vec::new(), Vec::new());
@@ -43,20 +44,20 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
             Err(refusal) => refusals.push((external_id, refusal.to_string())),
         }
     }
-    let turned = Turned {
-        asked_at: since_ms,
-        records: found.len() + refusals.len(),
-        more: page.more,
-        total: page.total,
-        again_after_ms: page.again_after_ms,
-    };
+    let turned =
+        Turned { asked_at, records: found.len() + refusals.len(), more: page.more, total: page.total, again_after_ms: page.again_after_ms };
+    let as_of_ms = page.as_of.as_deref().map(|text| from_rfc3339(text).unwrap_or(asked_at).min(asked_at));
     let cursor = page.cursor;
     let (store, claim) = (sync.store.clone(), claim.clone());
     store
         .write(move |tx| {
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
-                seen(tx, &ctx, &connection, &found, Picture::Read { since_ms }).await?;
+                let (found, picture) = match as_of_ms {
+                    Some(as_of_ms) => (unread_since(tx, &ctx, &connection, found, as_of_ms).await?, Picture::Exported { as_of_ms }),
+                    None => (found, Picture::Read { since_ms: asked_at }),
+                };
+                seen(tx, &ctx, &connection, &found, picture).await?;
                 for (external_id, why) in &refusals {
                     store::refuse(tx, &ctx, &connection.id, "listing", external_id, why).await?;
                 }
@@ -73,6 +74,20 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
             })
         })
         .await
+}
+
+/// Without those that were read after this picture of them was made.
+async fn unread_since(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &Connection,
+    found: Vec<ChannelListing>,
+    since_ms: i64,
+) -> Result<Vec<ChannelListing>, Error> {
+    let ids: Vec<&str> = found.iter().map(|listing| listing.external_id.as_str()).collect();
+    let known = listings::find_external(tx, &ctx.tenant, &connection.id, &ids).await?;
+    let is_older = |listing: &ChannelListing| known.get(&listing.external_id).is_none_or(|known| known.seen_at < since_ms);
+    Ok(found.into_iter().filter(is_older).collect())
 }
 
 /// These listings as they are at the channel now; ones that cannot be taken are left out.

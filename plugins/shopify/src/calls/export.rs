@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{Shop, listings, text};
 use crate::answer;
 use crate::contract::{Failure, Fault, ListingPage, Response};
+use crate::instant;
 use crate::requests;
 use crate::translate::{self, Cut};
 
@@ -35,6 +36,8 @@ pub(super) struct Export {
     currency: String,
     /// Variants the shop said it has.
     count: u64,
+    /// When it was ordered, by the hub's clock: its file may show what was so then. Seconds since 1970.
+    ordered_at: i64,
     /// How often this state was looked at.
     looks: u64,
     /// Exports ordered so far.
@@ -48,7 +51,7 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn new(currency: String, count: u64) -> Self {
-        Self { id: None, currency, count, looks: 0, runs: 0, offset: 0, read: 0, before: 0 }
+        Self { id: None, currency, count, ordered_at: 0, looks: 0, runs: 0, offset: 0, read: 0, before: 0 }
     }
 
     pub(super) fn parse(value: &Value) -> Option<Self> {
@@ -57,6 +60,7 @@ impl Export {
             id: text(value, &["id"]).map(str::to_owned),
             currency: text(value, &["currency"])?.to_owned(),
             count: number("count")?,
+            ordered_at: text(value, &["ordered"]).and_then(instant::parse)?,
             looks: number("looks")?,
             runs: number("runs")?,
             offset: number("offset")?,
@@ -68,16 +72,16 @@ impl Export {
     fn cursor(&self) -> String {
         let export = json!({
             "id": self.id, "currency": self.currency, "count": self.count, "looks": self.looks, "runs": self.runs,
-            "offset": self.offset, "read": self.read, "before": self.before,
+            "ordered": instant::format(self.ordered_at), "offset": self.offset, "read": self.read, "before": self.before,
         });
         json!({ "v": 1, "export": export }).to_string()
     }
 
     /// Nothing yet; come back.
     fn wait(self, pause_ms: u32) -> ListingPage {
-        let total = Some(self.before + self.count);
+        let total = Some(self.before.saturating_add(self.count));
         let next = Self { looks: self.looks + 1, ..self };
-        ListingPage { listings: Vec::new(), cursor: next.cursor(), more: true, total, again_after_ms: Some(pause_ms) }
+        ListingPage { listings: Vec::new(), cursor: next.cursor(), more: true, total, again_after_ms: Some(pause_ms), as_of: None }
     }
 }
 
@@ -105,6 +109,7 @@ pub(super) fn go_on(shop: &Shop<'_>, export: Export, limit: u32) -> Result<Listi
                 more: false,
                 total: Some(export.read),
                 again_after_ms: None,
+                as_of: None,
             }),
         },
         Some("FAILED") if text(&operation, &["errorCode"]) == Some("ACCESS_DENIED") => {
@@ -120,6 +125,7 @@ pub(super) fn go_on(shop: &Shop<'_>, export: Export, limit: u32) -> Result<Listi
 
 /// Orders an export. While the shop is busy with others there is nothing to do but wait.
 pub(super) fn order(shop: &Shop<'_>, export: Export, limit: u32) -> Result<ListingPage, Failure> {
+    let ordered_at = shop.hub.now();
     let answer = match shop.ask(&requests::run_export()) {
         Ok(answer) => answer,
         Err(failure) if failure.is_transient() || failure.fault == Fault::Auth => return Err(failure),
@@ -135,7 +141,7 @@ pub(super) fn order(shop: &Shop<'_>, export: Export, limit: u32) -> Result<Listi
         };
     }
     match text(payload, &["bulkOperation", "id"]) {
-        Some(id) => Ok(Export { id: Some(id.to_owned()), looks: 0, runs: export.runs + 1, ..export }.wait(LOOK_PAUSE_MS)),
+        Some(id) => Ok(Export { id: Some(id.to_owned()), ordered_at, looks: 0, runs: export.runs + 1, ..export }.wait(LOOK_PAUSE_MS)),
         None => by_pages(shop, &export, limit, "the shop does not name it"),
     }
 }
@@ -176,7 +182,8 @@ fn given(shop: &Shop<'_>, export: Export, cut: Cut, ended: bool, operation: &Val
     // The shop writes large numbers as text.
     let exported = text(operation, &["rootObjectCount"]).and_then(|text| text.parse().ok()).unwrap_or(export.count);
     let next = Export { offset: export.offset.saturating_add(taken), read: export.read.saturating_add(given), ..export };
-    Ok(ListingPage { listings, cursor: next.cursor(), more: !ended, total: Some(next.before + exported), again_after_ms: None })
+    let (total, as_of) = (next.before.saturating_add(exported), instant::format(next.ordered_at));
+    Ok(ListingPage { listings, cursor: next.cursor(), more: !ended, total: Some(total), again_after_ms: None, as_of: Some(as_of) })
 }
 
 enum Piece {
@@ -237,5 +244,5 @@ fn once_more(shop: &Shop<'_>, export: Export, limit: u32, why: &str) -> Result<L
 
 fn by_pages(shop: &Shop<'_>, export: &Export, limit: u32, why: &str) -> Result<ListingPage, Failure> {
     shop.hub.warn(&format!("The shop's export of its products cannot be used, because {why}; they are read page by page."));
-    listings::page(shop, None, 0, limit, Some(export.read + export.count))
+    listings::page(shop, None, 0, limit, Some(export.read.saturating_add(export.count)))
 }

@@ -45,7 +45,7 @@ pub(super) fn page(shop: &Shop<'_>, after: Option<&str>, start: usize, limit: u3
     let next = answer.data.get("productVariants").and_then(next_page);
     let listings = translated(shop, list(&answer.data, &["productVariants", "nodes"]), &told_currency(&answer.data)?)?;
     let cursor = json!({ "v": 1, "after": next, "size": size }).to_string();
-    Ok(ListingPage { listings, more: next.is_some(), cursor, total, again_after_ms: None })
+    Ok(ListingPage { listings, more: next.is_some(), cursor, total, again_after_ms: None, as_of: None })
 }
 
 fn parse(cursor: &str) -> Result<Place, Failure> {

@@ -204,6 +204,8 @@ fn a_large_shop_is_read_from_its_export_each_variant_once_and_with_all_its_level
     assert!(pages.iter().all(|page| page.total == Some(1_200)));
     assert_eq!(store.ordered.get(), 1);
     assert!(pages.iter().all(|page| !page.cursor.contains("Signature")), "the signed address is not kept");
+    let as_of: Vec<_> = pages.iter().filter(|page| !page.listings.is_empty()).map(|page| page.as_of.as_deref()).collect();
+    assert_eq!(as_of, [Some("2026-11-21T10:00:00Z"); 12], "as it was when it was ordered");
     // What the API gives for the same variant is the same listing.
     let (paged, _) = sweep(&Store { states: RefCell::new(vec![failed("ACCESS_DENIED")]), ..Store::of(1_200) });
     let levels_aside = |listing: &Listing| Listing { levels: Vec::new(), ..listing.clone() };

@@ -15,7 +15,7 @@ pub fn pull_listings(shop: &Shop<'_>, cursor: Option<&str>, limit: u32) -> Resul
     let listings = translated(shop, documents, &facts(&answer.data)?);
     let cursor = json!({ "v": 1, "skip": skip + documents.len() }).to_string();
     let total = answer.data.get("productVariants").and_then(|list| list.get("totalItems")).and_then(Value::as_u64);
-    Ok(ListingPage { listings, more: documents.len() >= take, cursor, total, again_after_ms: None })
+    Ok(ListingPage { listings, more: documents.len() >= take, cursor, total, again_after_ms: None, as_of: None })
 }
 
 fn parse(cursor: &str) -> Result<usize, Failure> {

@@ -43,7 +43,7 @@ impl Cursor {
 
     fn page(mut self, listings: Vec<Listing>, more: bool, products: Option<u32>) -> ListingPage {
         self.listings = self.listings.saturating_add(u32::try_from(listings.len()).unwrap_or(u32::MAX));
-        ListingPage { listings, cursor: self.text(), more, total: self.estimate(products), again_after_ms: None }
+        ListingPage { listings, cursor: self.text(), more, total: self.estimate(products), again_after_ms: None, as_of: None }
     }
 }
 
