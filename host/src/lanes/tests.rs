@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
 
-use super::model::{Cap, LEASE_MS, MAX_CLAIMS, MAX_FAILURES, NEVER, SWEEP_MS, backoff_ms, end_of_run, share_slots};
+use super::model::{Cap, LEASE_MS, MAX_CLAIMS, MAX_FAILURES, NEVER, backoff_ms, end_of_run, share_slots};
 use super::wake::Wake;
 use super::*;
 use crate::clock::Clock;

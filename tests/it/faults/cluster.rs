@@ -238,6 +238,7 @@ impl Simulation {
         let delivery = Delivery {
             lane: inbox::order_lane(&connection, &number.to_string()),
             connection,
+            gather_ms: 0,
             topic: "order.created".into(),
             // Half of the repeats are told apart by nothing but what they say.
             dedupe: format!("{number}/{}", if again { self.dice.below(2) } else { 0 }),

@@ -80,7 +80,7 @@ fn anywhere() -> SocketAddr {
 /// Distinct deliveries of 1 KiB that concern nobody.
 fn deliveries(path: &str) -> Requests {
     let path = path.to_owned();
-    Arc::new(move |n| sale::post(&path, "order.deleted", &kibibyte(n)))
+    Arc::new(move |n| sale::post(&path, "coupon.updated", &kibibyte(n)))
 }
 
 fn kibibyte(n: u64) -> Vec<u8> {
@@ -125,7 +125,7 @@ async fn cold_start(site: &Site, path: &str, report: &mut Report) {
     fill(site);
     let mut times = Vec::new();
     for n in 0..STARTS {
-        let request = sale::post(path, "order.deleted", &kibibyte(u64::MAX - n as u64));
+        let request = sale::post(path, "coupon.updated", &kibibyte(u64::MAX - n as u64));
         let began = Instant::now();
         let hub = Process::hub(site, anywhere());
         let answer = load::run(hub.address, &Load::full(1, 1), Arc::new(move |_| request.clone())).await;

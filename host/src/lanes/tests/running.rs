@@ -1,6 +1,10 @@
 //! The runner: wake-ups, leases, stopping, and how many run at once.
 
+use tokio::sync::Semaphore;
+
 use super::*;
+use crate::lanes::model::SWEEP_MS;
+use crate::on_both;
 
 on_both! {
     async fn a_panic_in_a_handler_is_a_failure_with_its_name_and_stops_nobody_else(db: TestDb) {
@@ -190,7 +194,7 @@ on_both! {
             wish(&db, &LaneKey::new(LaneKind::Poll, &connection(n), "orders-in"), db.clock.now_ms()).await;
         }
         let handlers = Handlers::new().with(LaneKind::Poll, handler);
-        let runner = Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default().calling(4));
+        let mut runner = Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default().calling(4));
         runner.run_until_idle().await.unwrap();
         let most = most.load(Ordering::SeqCst);
         assert!((1..=4).contains(&most), "{most} at once");
