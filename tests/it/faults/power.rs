@@ -25,8 +25,12 @@ const SENDERS: u64 = 4;
 /// Orders sent at most, until the power goes.
 const ORDERS: u64 = 60;
 
+/// From a cut to the next start. A hub that starts before the last one died finds its lanes due in times to come.
+const DARK_MS: i64 = 1_000;
+
 /// One life of a hub, from its start until its power goes.
 struct Life {
+    ended_ms: i64,
     acknowledged: Vec<u64>,
     /// What the disk was doing, and what became of it.
     end: String,
@@ -34,18 +38,18 @@ struct Life {
 }
 
 /// Opens the hub on `disk` and sells until it is dark.
-async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, next: &Arc<AtomicU64>, dice: &Dice) -> Life {
+async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, now_ms: i64, next: &Arc<AtomicU64>, dice: &Dice) -> Life {
     let site = Site::at(folder.path()).on_disk();
-    let clock = Clock::manual(NOON);
+    let clock = Clock::manual(now_ms);
     let mut acknowledged = Vec::new();
     if let Ok(app) = site.try_open_at(clock.clone(), None).await {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = entrepot::api::router(&app);
         let door = tokio::spawn(listen::serve(listener, router, listen::Pace::default(), std::future::pending()));
-        let (mut runner, mut rings) = (app.runner(), app.store.rings());
+        let (mut runner, mut rings, pump) = (app.runner(), app.store.rings(), clock.clone());
         let work =
-            tokio::spawn(async move { while pumped(&clock, runner.run_until_idle()).await.is_ok() && rings.changed().await.is_ok() {} });
+            tokio::spawn(async move { while pumped(&pump, runner.run_until_idle()).await.is_ok() && rings.changed().await.is_ok() {} });
         let last = next.load(Ordering::Relaxed) + ORDERS;
         let senders = (0..SENDERS).map(|_| {
             let (disk, next, ground) = (disk.clone(), next.clone(), ground.clone());
@@ -78,7 +82,12 @@ async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, next: &Arc<At
     let wreck = empty();
     let found = disk.wreck(&wreck.path().join("data"), dice);
     let at = disk.cut_in().unwrap_or_else(|| "rest".into());
-    Life { acknowledged, end: format!("power went in {at} after {} operations; {found}", disk.operations()), wreck }
+    Life {
+        ended_ms: clock.now_ms(),
+        acknowledged,
+        end: format!("power went in {at} after {} operations; {found}", disk.operations()),
+        wreck,
+    }
 }
 
 /// Early in a life, or in the middle of its work, or after all of it; when something is about to be durable, and when the log
@@ -109,13 +118,14 @@ impl Drop for Wreck {
 async fn round(ground: &Arc<Ground>, seed: u64, lying: bool) -> usize {
     let dice = Dice::new(seed);
     let next = Arc::new(AtomicU64::new(1));
-    let (mut folder, mut acknowledged) = (ground.copy(), Vec::new());
+    let (mut folder, mut acknowledged, mut now_ms) = (ground.copy(), Vec::new(), NOON);
     // Now and then the power fails again while the hub recovers from the last time.
     let lives = if dice.below(3) == 0 { 2 } else { 1 };
     for _ in 0..lives {
         let place = folder.path().join("data");
         let disk = if lying { Disk::lying(&place, moment(&dice)) } else { Disk::new(&place, moment(&dice)) };
-        let life = live(ground, &folder, &disk, &next, &dice).await;
+        let life = live(ground, &folder, &disk, now_ms, &next, &dice).await;
+        now_ms = life.ended_ms + DARK_MS;
         eprintln!("seed {seed}: {} acknowledged, {}", life.acknowledged.len(), life.end);
         acknowledged.extend(life.acknowledged);
         folder = life.wreck;
@@ -127,7 +137,7 @@ async fn round(ground: &Arc<Ground>, seed: u64, lying: bool) -> usize {
             std::fs::copy(from, untouched.0.path().join("data").join(name)).unwrap();
         }
     }
-    let opened = Site::at(folder.path()).try_open_at(Clock::manual(NOON), None).await;
+    let opened = Site::at(folder.path()).try_open_at(Clock::manual(now_ms), None).await;
     let app = opened.unwrap_or_else(|error| panic!("it does not open: {}", entrepot::store::chain(&error)));
     for check in ["PRAGMA integrity_check", "SELECT COUNT(*) || ' dangling' FROM pragma_foreign_key_check"] {
         let found: String = app.store.read().await.unwrap().fetch_one(check, &[]).await.unwrap().get(0).unwrap();
