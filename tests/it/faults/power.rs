@@ -47,9 +47,9 @@ async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, now_ms: i64, 
         let address = listener.local_addr().unwrap();
         let router = entrepot::api::router(&app);
         let door = tokio::spawn(listen::serve(listener, router, listen::Pace::default(), std::future::pending()));
-        let (mut runner, mut rings) = (app.runner(), app.store.rings());
+        let (mut runner, mut rings, pump) = (app.runner(), app.store.rings(), clock.clone());
         let work =
-            tokio::spawn(async move { while pumped(&clock, runner.run_until_idle()).await.is_ok() && rings.changed().await.is_ok() {} });
+            tokio::spawn(async move { while pumped(&pump, runner.run_until_idle()).await.is_ok() && rings.changed().await.is_ok() {} });
         let last = next.load(Ordering::Relaxed) + ORDERS;
         let senders = (0..SENDERS).map(|_| {
             let (disk, next, ground) = (disk.clone(), next.clone(), ground.clone());
