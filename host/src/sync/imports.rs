@@ -130,8 +130,14 @@ pub async fn is_held(conn: &mut impl Sql, tenant: &Tenant, connection: &Connecti
 /// What a pause held goes on; what is through is not read again for that.
 pub(super) async fn resume(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -> Result<(), Error> {
     let known = store::imports(tx, &ctx.tenant, Some(connection)).await?;
-    let is_through = |stream: &str| known.iter().any(|import| import.stream == stream && import.finished_at.is_some());
-    let mut due: Vec<LaneKey> = lanes_of(connection).into_iter().filter(|(stream, _)| !is_through(stream)).map(|(_, lane)| lane).collect();
+    let mut due = Vec::new();
+    for (stream, lane) in lanes_of(connection) {
+        let is_through = known.iter().any(|import| import.stream == stream && import.finished_at.is_some());
+        // A stream without a lane is one that the connector does not bring.
+        if !is_through && lanes::find(tx, ctx, &lane).await?.is_some() {
+            due.push(lane);
+        }
+    }
     due.sort();
     lanes::make_due_many(tx, ctx, &due, ctx.now_ms()).await?;
     store::restart_clock(tx, ctx, connection).await
