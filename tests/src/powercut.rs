@@ -1,4 +1,5 @@
-//! A disk for SQLite whose power can be cut: what was not synced by then may be there, or half of it, or nothing.
+//! A disk for SQLite whose power can be cut: what was not synced by then may be there, or half of it, or nothing. With its power on
+//! it may be in [`Trouble`].
 //!
 //! A [`Disk`] is a folder whose databases are opened through the VFS [`VFS`] (see [`Disk::address`]). It remembers of every
 //! file what the last sync made durable and what was written since. At a chosen operation the power goes: that operation and
@@ -48,6 +49,7 @@ struct State {
     of_database: u64,
     moment: Moment,
     honest: bool,
+    trouble: Option<Trouble>,
     cut_in: Option<String>,
 }
 
@@ -91,6 +93,17 @@ enum Survival {
     },
 }
 
+/// What a disk with power refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It has no room: writes fail, and say why.
+    Full,
+    /// Writes fail.
+    Write,
+    /// What was written does not become durable.
+    Sync,
+}
+
 /// The power is gone.
 pub(crate) struct Dead;
 
@@ -108,6 +121,7 @@ impl Disk {
             of_database: 0,
             moment,
             honest: true,
+            trouble: None,
             cut_in: None,
         };
         let folder = folder.canonicalize().unwrap();
@@ -144,6 +158,11 @@ impl Disk {
         self.0.off.send_replace(true);
     }
 
+    /// From now on; `None`: none any more.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) {
+        lock(&self.0.state).trouble = trouble;
+    }
+
     pub fn operations(&self) -> u64 {
         lock(&self.0.state).operations
     }
@@ -171,6 +190,10 @@ impl Disk {
     }
 
     // What the VFS tells.
+
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        lock(&self.0.state).trouble
+    }
 
     /// The disk that keeps this file, and the file's name there.
     pub(crate) fn of(path: &Path) -> Option<(Self, String)> {

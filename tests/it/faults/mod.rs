@@ -9,6 +9,7 @@ mod channel;
 mod clock;
 mod cluster;
 mod desk;
+mod disk;
 mod disorder;
 mod ground;
 mod histories;

@@ -12,7 +12,7 @@ use std::sync::Once;
 
 use rusqlite::ffi::*;
 
-use super::{Disk, VFS};
+use super::{Disk, Trouble, VFS};
 
 /// What SQLite allocates for an open file: this, and behind it the file as `unix` knows it.
 #[repr(C)]
@@ -179,6 +179,11 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, amount:
     // SAFETY: a file of ours, and `amount` bytes at `from`.
     unsafe {
         let open = opened(file);
+        match open.disk.trouble() {
+            Some(Trouble::Full) => return SQLITE_FULL,
+            Some(Trouble::Write) => return SQLITE_IOERR_WRITE,
+            Some(Trouble::Sync) | None => {}
+        }
         let bytes = std::slice::from_raw_parts(from.cast::<u8>(), amount as usize);
         if open.disk.wrote(open.content, at as usize, bytes).is_err() {
             return SQLITE_IOERR_WRITE;
@@ -202,6 +207,9 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, to: sqlite3_int64) -> c_i
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _: c_int) -> c_int {
     // SAFETY: a file of ours.
     let open = unsafe { opened(file) };
+    if open.disk.trouble() == Some(Trouble::Sync) {
+        return SQLITE_IOERR_FSYNC;
+    }
     if open.disk.synced(open.content, open.folder_too).is_err() { SQLITE_IOERR_FSYNC } else { SQLITE_OK }
 }
 

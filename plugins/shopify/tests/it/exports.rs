@@ -100,7 +100,10 @@ impl Store {
                 variant
             })
             .collect();
-        json!({ "productVariants": { "nodes": nodes, "pageInfo": { "hasNextPage": end < self.variants, "endCursor": end.to_string() } } })
+        json!({
+            "shop": { "currencyCode": "EUR" },
+            "productVariants": { "nodes": nodes, "pageInfo": { "hasNextPage": end < self.variants, "endCursor": end.to_string() } }
+        })
     }
 }
 
