@@ -190,7 +190,7 @@ pub async fn check(app: &App, acknowledged: &[u64]) {
     once.dedup();
     assert_eq!(here, once, "an order is there twice");
     let lost: Vec<&u64> = acknowledged.iter().filter(|order| !here.contains(order)).collect();
-    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}; what stands still: {:#?}", failing(app).await);
     let mut conn = app.store.read().await.unwrap();
     let problems = stock::audit(&mut conn, &app.ctx.tenant).await.unwrap();
     assert!(problems.is_empty(), "the books do not add up: {problems:#?}");
