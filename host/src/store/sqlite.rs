@@ -289,7 +289,7 @@ impl Positional {
 
     fn bind(self, args: &[Value]) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
         let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(self.sql));
-        // An argument that is missing stays unbound, and the driver says so.
+        // An argument that is missing stays unbound, which is NULL to SQLite; PostgreSQL, on which every store test runs too, refuses it.
         self.order.iter().map_while(|n| args.get(*n)).fold(sqlx::query(sql), |query, arg| match arg {
             Value::Int(v) => query.bind(*v),
             Value::Text(v) => query.bind(v.as_deref()),
