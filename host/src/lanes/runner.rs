@@ -2,7 +2,9 @@
 //!
 //! One runner per process. It claims no more than it can start at once, so that a claim is a started handler and the claims
 //! counter tells crashes. A lane whose former holder died is a suspect: a runner has at most one of them at work, so that
-//! lanes that merely ran beside a handler that kills the process do not collect its crashes.
+//! lanes that merely ran beside a handler that kills the process do not collect its crashes. And the last of its tries is left to a
+//! process that has stood for a whole lease: where processes are killed again and again for another reason, work that was there each
+//! time is not to blame.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -13,6 +15,7 @@ use futures::future::BoxFuture;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::model::{Cap, Claim, LaneKind, NEVER, Outcome, Pace, share_slots};
+use super::store::Suspects;
 use super::wake::Wake;
 use super::{Error, HandlerError, finish, schedule, store};
 use crate::ctx::Ctx;
@@ -96,12 +99,12 @@ impl Limits {
 
 /// A claim may come back empty although lanes looked due, because another process was faster.
 const EMPTY_CLAIM_PAUSE_MS: i64 = 250;
-const FAILED_CLAIM_PAUSE_MS: i64 = 1_000;
+const FAILED_WRITE_PAUSE_MS: i64 = 1_000;
 /// How long a stopping runner waits for its handlers.
 const GRACE_MS: i64 = 20_000;
 /// How long a schedule can stay wrong after the clock or a merchant's zone was.
 const REARM_MS: i64 = 3_600_000;
-const FINISH_ATTEMPTS: usize = 3;
+const FINISH_COLLISIONS: usize = 3;
 
 pub struct Runner {
     store: Store,
@@ -109,6 +112,7 @@ pub struct Runner {
     handlers: Handlers,
     limits: Limits,
     pace: Pace,
+    born_at: i64,
     tasks: JoinSet<()>,
     held: HashMap<Id, Claim>,
     turn: usize,
@@ -116,7 +120,8 @@ pub struct Runner {
 
 impl Runner {
     pub fn new(store: Store, ctx: Ctx, handlers: Handlers, limits: Limits) -> Self {
-        Self { store, ctx, handlers, limits, pace: Pace::default(), tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
+        let born_at = ctx.now_ms();
+        Self { store, ctx, handlers, limits, pace: Pace::default(), born_at, tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
     }
 
     #[must_use]
@@ -148,7 +153,7 @@ impl Runner {
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "due lanes could not be claimed");
-                    clock.now_ms() + FAILED_CLAIM_PAUSE_MS
+                    clock.now_ms() + FAILED_WRITE_PAUSE_MS
                 }
             };
             let sweep_at = clock.now_ms() + self.pace.sweep_ms;
@@ -177,14 +182,16 @@ impl Runner {
     async fn claim_due(&mut self) -> Result<i64, crate::store::Error> {
         loop {
             let now = self.ctx.now_ms();
-            let seen = store::due(&mut self.store.read().await?).await?;
+            let stands_at = self.born_at + self.pace.lease_ms;
+            let last_try = now >= stands_at;
+            let seen = store::due(&mut self.store.read().await?, last_try).await?;
             if seen.fires_at <= now && self.fire_schedules().await? > 0 {
                 continue;
             }
             let mine = seen.flows.into_iter().filter(|(kind, ..)| self.handlers.0.contains_key(kind));
             let (due, later): (Vec<_>, Vec<_>) = mine.partition(|(.., at)| *at <= now);
             let later =
-                later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
+                later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at, stands_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
             let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
             let mut free = self.limits.overall.saturating_sub(self.held.len());
             let mut slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);
@@ -194,12 +201,12 @@ impl Runner {
             }
             slots.retain(|(_, wanted)| *wanted > 0);
             let may_suspect = free > 0 && seen.expires_at <= now && !self.held.values().any(Claim::is_suspect);
-            let suspects: Vec<LaneKind> = if may_suspect { self.handlers.0.keys().copied().collect() } else { Vec::new() };
-            if slots.is_empty() && suspects.is_empty() {
+            let kinds: Vec<LaneKind> = if may_suspect { self.handlers.0.keys().copied().collect() } else { Vec::new() };
+            if slots.is_empty() && kinds.is_empty() {
                 return Ok(later);
             }
             self.turn = self.turn.wrapping_add(1);
-            let claims = self.claim(now, slots, suspects).await?;
+            let claims = self.claim(now, slots, Suspects { kinds, last_try }).await?;
             if claims.is_empty() {
                 return Ok(later.min(now + EMPTY_CLAIM_PAUSE_MS));
             }
@@ -209,12 +216,12 @@ impl Runner {
         }
     }
 
-    async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Vec<LaneKind>) -> Result<Vec<Claim>, crate::store::Error> {
+    async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Suspects) -> Result<Vec<Claim>, crate::store::Error> {
         let (owner, lease_ms) = (self.ctx.ids.body(), self.pace.lease_ms);
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    if !suspects.is_empty() {
+                    if !suspects.kinds.is_empty() {
                         for (tenant, lane) in store::quarantine_crashed(tx, now).await? {
                             tracing::warn!(tenant, lane, "lane quarantined: the process ended every time it ran");
                         }
@@ -248,11 +255,11 @@ impl Runner {
     fn start(&mut self, claim: Claim) {
         let Some(handler) = self.handlers.0.get(&claim.key().kind).cloned() else { return };
         let (store, ctx) = (self.store.clone(), Ctx { tenant: claim.tenant().clone(), ..self.ctx.clone() });
-        let mine = claim.clone();
+        let (mine, lease_ms) = (claim.clone(), self.pace.lease_ms);
         let task = self.tasks.spawn(async move {
             let result = AssertUnwindSafe(handler.run(&ctx, &claim)).catch_unwind().await;
             let result = result.unwrap_or_else(|_| Err(HandlerError::failed("the handler panicked")));
-            settle(&store, &ctx, &claim, result).await;
+            settle(&store, &ctx, &claim, result, lease_ms).await;
         });
         self.held.insert(task.id(), mine);
     }
@@ -310,13 +317,14 @@ impl Runner {
         }
         for claim in std::mem::take(&mut self.held).into_values() {
             let ctx = Ctx { tenant: claim.tenant().clone(), ..self.ctx.clone() };
-            end_run(&self.store, &ctx, &claim, Outcome::Again { at_ms: ctx.now_ms() }).await;
+            let now = ctx.now_ms();
+            end_run(&self.store, &ctx, &claim, Outcome::Again { at_ms: now }, now).await;
         }
     }
 }
 
 /// Ends the run as the handler's result says, unless the handler has done so itself.
-async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), HandlerError>) {
+async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), HandlerError>, lease_ms: i64) {
     let outcome = match result {
         Ok(()) => Outcome::Done,
         Err(HandlerError::Throttled { at_ms }) => Outcome::Throttled { at_ms },
@@ -340,22 +348,26 @@ async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), Hand
         }
     };
     if !claim.is_finished() {
-        end_run(store, ctx, claim, outcome).await;
+        end_run(store, ctx, claim, outcome, ctx.now_ms() + lease_ms).await;
     }
 }
 
-/// If the end cannot be stored, the lease runs out and the lane is claimed again.
-async fn end_run(store: &Store, ctx: &Ctx, claim: &Claim, outcome: Outcome) {
-    for attempt in 1..=FINISH_ATTEMPTS {
+/// Tried until `until_ms`, because a database that was away for a moment is no crash of the handler. If the end cannot be stored,
+/// the lease runs out and the lane is claimed again.
+async fn end_run(store: &Store, ctx: &Ctx, claim: &Claim, outcome: Outcome, until_ms: i64) {
+    let mut collisions = 0;
+    loop {
         let (owned_ctx, owned_claim, outcome) = (ctx.clone(), claim.clone(), outcome.clone());
         let ended = store.write(move |tx| Box::pin(async move { finish(tx, &owned_ctx, &owned_claim, outcome).await })).await;
+        let again_at = ctx.now_ms() + FAILED_WRITE_PAUSE_MS;
         match ended {
             Ok(()) | Err(Error::Stale) => return,
-            Err(Error::Store(crate::store::Error::Contended(_))) if attempt < FINISH_ATTEMPTS => {}
-            Err(error) => {
+            Err(Error::Store(crate::store::Error::Contended(_))) if collisions < FINISH_COLLISIONS => collisions += 1,
+            Err(error) if store.is_poisoned() || again_at > until_ms => {
                 tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), error = %chain(&error), "the end of a run could not be stored");
                 return;
             }
+            Err(_) => ctx.clock.sleep_until(again_at).await,
         }
     }
 }

@@ -19,6 +19,11 @@ macro_rules! held {
     };
 }
 
+/// Lanes that a process holds, or held when it ended; without `last_try` not those whose next claim would be their last.
+fn held(last_try: bool) -> String {
+    if last_try { held!().to_owned() } else { format!("{} AND claims <> {}", held!(), MAX_CLAIMS - 1) }
+}
+
 /// Fourteen values a row; well under the limit of parameters of either database.
 const ROWS_PER_INSERT: usize = 500;
 
@@ -74,8 +79,9 @@ pub struct Due {
     pub fires_at: i64,
 }
 
-/// Cost grows with the number of flows that wait for anything, not with the number of lanes.
-pub async fn due(conn: &mut impl Sql) -> Result<Due, Error> {
+/// Cost grows with the number of flows that wait for anything, not with the number of lanes. Without `last_try`, leases that would
+/// be followed by a lane's last claim are passed over.
+pub async fn due(conn: &mut impl Sql, last_try: bool) -> Result<Due, Error> {
     let rows = conn
         .fetch_all(
             concat!(
@@ -104,10 +110,18 @@ pub async fn due(conn: &mut impl Sql) -> Result<Due, Error> {
             flows.push((kind, flow, at));
         }
     }
-    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}), {NEXT_AT_SQL}", held!());
+    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}), {NEXT_AT_SQL}", held(last_try));
     let row = conn.fetch_built(sql, &[]).await?.into_iter().next();
     let at = |column: usize| row.as_ref().map_or(Ok(None), |row| row.get::<Option<i64>>(column)).map(|at| at.unwrap_or(NEVER));
     Ok(Due { flows, expires_at: at(0)?, fires_at: at(1)? })
+}
+
+/// Which lanes whose holder died a runner may take.
+#[derive(Clone, Debug)]
+pub struct Suspects {
+    /// None of them: no suspect at all.
+    pub kinds: Vec<LaneKind>,
+    pub last_try: bool,
 }
 
 /// Quarantines lanes whose last allowed claim ended without a word; returns tenant and id of each.
@@ -127,14 +141,14 @@ pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(St
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Claims up to so many lanes of each flow, and with `suspect_kinds` one lane of those kinds whose holder died.
+/// Claims up to so many lanes of each flow, and one lane whose holder died, if it may be one.
 pub async fn claim(
     tx: &mut WriteTx,
     owner: &str,
     now_ms: i64,
     lease_ms: i64,
     flows: &[(String, usize)],
-    suspect_kinds: &[LaneKind],
+    suspects: &Suspects,
 ) -> Result<Vec<Claim>, Error> {
     let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(lease_ms)), Value::from(NEVER)];
     let mut bind = |value: Value| {
@@ -150,11 +164,11 @@ pub async fn claim(
             free_and_live!()
         ));
     }
-    if !suspect_kinds.is_empty() {
-        let kinds: Vec<String> = suspect_kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
+    if !suspects.kinds.is_empty() {
+        let kinds: Vec<String> = suspects.kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
         picks.push(format!(
             "SELECT tenant, id FROM lane WHERE {} AND next_due <= $1 AND kind IN ({}) ORDER BY next_due LIMIT 1{skip}",
-            held!(),
+            held(suspects.last_try),
             kinds.join(", ")
         ));
     }

@@ -40,13 +40,13 @@ async fn wish(db: &TestDb, lane: &LaneKey, at_ms: i64) {
 /// One claim round as a runner makes it, over every flow and with suspects.
 async fn claim(db: &TestDb, owner: &str, slots: usize) -> Vec<Claim> {
     let (now, owner) = (db.clock.now_ms(), owner.to_owned());
-    let due = store::due(&mut db.store.read().await.unwrap()).await.unwrap();
+    let due = store::due(&mut db.store.read().await.unwrap(), true).await.unwrap();
     let flows: Vec<(String, usize)> = due.flows.into_iter().map(|(_, flow, _)| (flow, slots)).collect();
     db.store
         .write(move |tx| {
             Box::pin(async move {
                 store::quarantine_crashed(tx, now).await?;
-                store::claim(tx, &owner, now, LEASE_MS, &flows, LaneKind::ALL).await
+                store::claim(tx, &owner, now, LEASE_MS, &flows, &store::Suspects { kinds: LaneKind::ALL.to_vec(), last_try: true }).await
             })
         })
         .await
@@ -87,6 +87,15 @@ fn ending(runs: &Arc<AtomicUsize>, end: fn() -> Ending) -> impl Handler + use<> 
     By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
         runs.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move { end() })
+    })
+}
+
+/// A handler that ends when the gate has a place for it.
+fn waiting(gate: &Arc<tokio::sync::Semaphore>) -> impl Handler + use<> {
+    let gate = gate.clone();
+    By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
+        let gate = gate.clone();
+        Box::pin(async move { gate.acquire_owned().await.map(|place| place.forget()).map_err(|_| HandlerError::failed("closed")) })
     })
 }
 

@@ -7,14 +7,15 @@ use std::process::Command;
 use entrepot::clock::Clock;
 use entrepot::ctx::{Ctx, Tenant};
 use entrepot::id::{ConnectionId, Entropy, Ids};
+use entrepot::lanes::model::LEASE_MS;
 use entrepot::lanes::{self, Claim, Filter, Handler, HandlerError, Handlers, Lane, LaneKey, LaneKind, Runner};
 use entrepot::store::{Location, Store};
 
 const FOLDER: &str = "ENTREPOT_TEST_POISON_FOLDER";
 const NOW: &str = "ENTREPOT_TEST_POISON_NOW";
 const DATABASE: &str = "ENTREPOT_TEST_POISON_DATABASE";
-/// A little more than a lease: the next process finds what the last one held.
-const LATER_MS: i64 = 31_000;
+/// A little more than a process stands here and the lease of what it held: the next process finds that.
+const LATER_MS: i64 = 2 * LEASE_MS + 1_000;
 const START_MS: i64 = 1_795_176_000_000;
 const NEIGHBOURS: usize = 20;
 const POISONS: usize = 10;
@@ -52,7 +53,11 @@ async fn a_process_that_may_die() {
     let (store, ctx) = open(&database, now.parse().unwrap()).await;
     let handlers = Handlers::new().with(LaneKind::Reconcile, Fragile(folder.into()));
     let limits = lanes::Limits::default().with(LaneKind::Reconcile, lanes::model::Cap { total: 16, per_connection: 16 });
-    Runner::new(store.clone(), ctx, handlers, limits).run_until_idle().await.unwrap();
+    let mut runner = Runner::new(store.clone(), ctx.clone(), handlers, limits);
+    runner.run_until_idle().await.unwrap();
+    // The last try of three is made by a process that has stood for a lease.
+    ctx.clock.advance(LEASE_MS);
+    runner.run_until_idle().await.unwrap();
     store.close().await;
 }
 

@@ -145,6 +145,31 @@ on_both! {
         assert!(lanes(&db).await.is_empty(), "the sleeper's writes were refused");
     }
 
+    async fn work_that_is_there_whenever_a_young_process_is_killed_is_not_blamed(db: TestDb) {
+        wish(&db, &order_lane("7"), db.clock.now_ms()).await;
+        for process in 1..=2 * MAX_CLAIMS {
+            let gate = Arc::new(Semaphore::new(0));
+            let handlers = Handlers::new().with(LaneKind::Inbound, waiting(&gate));
+            let task = tokio::spawn(runner(&db, handlers).run(Box::new(Deaf), std::future::pending()));
+            let held_by_it = async || lane(&db, &order_lane("7")).await.unwrap().claims == process.min(MAX_CLAIMS - 1);
+            eventually("the process has looked for work", async || held_by_it().await && db.clock.sleepers() > 0).await;
+            task.abort();
+            let _ = task.await;
+            db.clock.advance(LEASE_MS);
+        }
+        let runs = Arc::new(AtomicUsize::new(0));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let stands = runner(&db, Handlers::new().with(LaneKind::Inbound, ending(&runs, || Ok(()))));
+        let task = tokio::spawn(stands.run(Box::new(Deaf), async move { let _ = stopped.await; }));
+        eventually("it waits", async || db.clock.sleepers() > 0).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 0, "the last try is left to a process that stands");
+        db.clock.advance(LEASE_MS);
+        eventually("the work is done", async || lanes(&db).await.is_empty()).await;
+        assert_eq!(runs.load(Ordering::SeqCst), 1);
+        stop.send(()).unwrap();
+        task.await.unwrap();
+    }
+
     async fn a_long_run_keeps_its_lease_and_a_stopping_runner_gives_its_lanes_back(db: TestDb) {
         let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let handler = {
@@ -247,15 +272,8 @@ on_both! {
 
     async fn a_lease_is_as_long_as_the_runner_is_told(db: TestDb) {
         let gate = Arc::new(Semaphore::new(0));
-        let handler = {
-            let gate = gate.clone();
-            By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
-                let gate = gate.clone();
-                Box::pin(async move { gate.acquire().await.unwrap().forget(); Ok(()) })
-            })
-        };
         wish(&db, &push_lane(1), db.clock.now_ms()).await;
-        let handlers = Handlers::new().with(LaneKind::Push, handler);
+        let handlers = Handlers::new().with(LaneKind::Push, waiting(&gate));
         let mut runner = Runner::new(db.store.clone(), db.ctx(), handlers, Limits::default())
             .paced(Pace { lease_ms: 120_000, sweep_ms: 1_000 });
         let task = tokio::spawn(async move { runner.run_until_idle().await });
