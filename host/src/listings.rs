@@ -33,11 +33,15 @@ use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Page, PageRequest};
 use crate::store::{Sql, WriteTx};
 
-/// A listing that a channel shows unchanged is stored again that seldom: most of a sweep only reads.
-const UNCHANGED_MS: i64 = 86_400_000;
-
-/// Stores what the channel showed. New listings begin unmatched. A record that cannot be kept is refused alone.
-pub async fn upsert_seen(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen: &[ChannelListing]) -> Result<Seen, Error> {
+/// Stores what the channel showed. New listings begin unmatched. A record that cannot be kept is refused alone. One that is shown
+/// unchanged is stored again only if it was seen longer ago than `unchanged_ms`.
+pub async fn upsert_seen(
+    tx: &mut WriteTx,
+    ctx: &Ctx,
+    connection: &ConnectionId,
+    seen: &[ChannelListing],
+    unchanged_ms: i64,
+) -> Result<Seen, Error> {
     // One statement cannot touch a row twice: the last record of an id wins, as a later page would.
     let mut wanted: BTreeMap<&str, &ChannelListing> = BTreeMap::new();
     let mut outcome = Seen::default();
@@ -54,7 +58,7 @@ pub async fn upsert_seen(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId,
         for listing in chunk {
             let digest = listing.digest();
             match known.get(&listing.external_id) {
-                Some(known) if known.digest == digest && known.seen_at > ctx.now_ms() - UNCHANGED_MS => {
+                Some(known) if known.digest == digest && known.seen_at > ctx.now_ms() - unchanged_ms => {
                     outcome.ids.insert(listing.external_id.clone(), known.id.clone());
                 }
                 _ => changed.push((*listing, digest)),

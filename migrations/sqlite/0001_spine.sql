@@ -132,7 +132,7 @@ CREATE TABLE listing (
     buffer       BIGINT NOT NULL,           -- units held back on this listing, beside the connection's
     share_bps    BIGINT NOT NULL,           -- part of what is available, in 1/10000
     cap          BIGINT,                    -- never publish more
-    seen_at      BIGINT NOT NULL,           -- last time the channel showed it, to the day while it shows it unchanged
+    seen_at      BIGINT NOT NULL,           -- last time the channel showed it; to the day while sweeps find it unchanged
     created_at   BIGINT NOT NULL,
     digest       TEXT NOT NULL,             -- of what the channel said when this was stored
     PRIMARY KEY (tenant, id)

@@ -255,3 +255,35 @@ async fn what_an_export_shows_undoes_nothing_that_was_told_while_it_was_made() {
     assert!(drifts.is_empty(), "{drifts:?}");
     hub.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_while_an_export_was_made_is_newer_even_when_it_is_what_was_known_before() {
+    let mut hub = TestHub::stocked(Place::file()).await;
+    let shop = Shop::open(Kind::Shopify, 7, &hub.clock, &[MUG, LAMP]).await;
+    hub.connect_with(shop.clone(), json!({ "export-from": 1 })).await;
+    hub.pass(MINUTE).await;
+    let known = levels(&hub).await;
+    let exports = asked(&shop, FILE);
+    // For just the moment of the export the shop holds fewer, and tells of the end of it alone. A count leaves no new date.
+    shop.faults(|faults| faults.webhook_drop_per_mille = 1000);
+    shop.restock("MUG", 3);
+    hub.make_due(entrepot::sync::listings_lane(&hub.connection(Kind::Shopify).await.id)).await;
+    hub.pass(1_000).await;
+    shop.faults(|faults| faults.webhook_drop_per_mille = 0);
+    shop.restock("MUG", MUG.stock);
+    hub.pass(10_000).await;
+    assert_eq!(asked(&shop, FILE), exports, "the export is still being made");
+    hub.pass(2 * MINUTE).await;
+    assert_eq!(asked(&shop, FILE), exports + 1, "read, with three mugs in it");
+    assert_eq!(levels(&hub).await, known);
+    hub.finish().await;
+}
+
+/// What the shop held of each listing when it was last read.
+async fn levels(hub: &TestHub) -> Vec<i64> {
+    let mut conn = hub.read().await;
+    let all = listings::list(&mut conn, &hub.app.ctx.tenant, &Filter::default(), &PageRequest::first(500)).await.unwrap();
+    let ids: Vec<_> = all.items.into_iter().map(|listing| listing.id).collect();
+    let held = listings::levels(&mut conn, &hub.app.ctx.tenant, &ids).await.unwrap();
+    ids.iter().map(|id| held[id].iter().map(|level| level.quantity).sum()).collect()
+}

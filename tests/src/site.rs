@@ -230,7 +230,7 @@ pub async fn trading(app: &App, name: &str, origin: &str, variants: &[VariantId]
         let linked = app.store.write(move |tx| {
             Box::pin(async move {
                 let offers: Vec<_> = chunk.iter().map(|(offer, _)| offer.clone()).collect();
-                let seen = listings::upsert_seen(tx, &ctx, &id, &offers).await?;
+                let seen = listings::upsert_seen(tx, &ctx, &id, &offers, 0).await?;
                 for (offer, variant) in &chunk {
                     listings::link(tx, &ctx, &seen.ids[&offer.external_id], variant).await?;
                 }

@@ -19,11 +19,15 @@ use crate::money::Money;
 use crate::pricing;
 use crate::store::{Sql, WriteTx};
 
+const DAY_MS: i64 = 86_400_000;
+
 /// How much a picture of a listing is worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Picture {
     /// Read from the channel after this instant.
     Read { since_ms: i64 },
+    /// As `Read`, on a page of everything there is.
+    Swept { since_ms: i64 },
     /// In an export that the channel began after this instant, and that is older than what it was told since.
     Exported { as_of_ms: i64 },
     /// Carried by a webhook, which may be late or doubled.
@@ -32,7 +36,21 @@ pub enum Picture {
 
 impl Picture {
     fn is_newer(self, told_at: Option<i64>) -> bool {
-        matches!(self, Self::Read { since_ms: at_ms } | Self::Exported { as_of_ms: at_ms } if told_at.is_none_or(|at| at < at_ms))
+        match self {
+            Self::Read { since_ms: at_ms } | Self::Swept { since_ms: at_ms } | Self::Exported { as_of_ms: at_ms } => {
+                told_at.is_none_or(|at| at < at_ms)
+            }
+            Self::Carried => false,
+        }
+    }
+
+    /// How long a listing may go unstored while it is shown unchanged. Most of a sweep only reads; what comes beside a sweep is
+    /// stored every time, so that a picture the channel took before it for an export does not replace it.
+    pub(super) fn unchanged_ms(self) -> i64 {
+        match self {
+            Self::Swept { .. } | Self::Exported { .. } => DAY_MS,
+            Self::Read { .. } | Self::Carried => 0,
+        }
     }
 
     /// Nothing can be said from it about what was told later.

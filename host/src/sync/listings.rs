@@ -55,7 +55,7 @@ async fn run(sync: &Sync, ctx: &Ctx, claim: &Claim) -> Result<(), Error> {
                 lanes::fence(tx, &claim).await?;
                 let (found, picture) = match as_of_ms {
                     Some(as_of_ms) => (unread_since(tx, &ctx, &connection, found, as_of_ms).await?, Picture::Exported { as_of_ms }),
-                    None => (found, Picture::Read { since_ms: asked_at }),
+                    None => (found, Picture::Swept { since_ms: asked_at }),
                 };
                 seen(tx, &ctx, &connection, &found, picture).await?;
                 for (external_id, why) in &refusals {
@@ -101,7 +101,7 @@ pub async fn seen(tx: &mut WriteTx, ctx: &Ctx, connection: &Connection, found: &
     if found.is_empty() {
         return Ok(());
     }
-    let kept = listings::upsert_seen(tx, ctx, &connection.id, found).await?;
+    let kept = listings::upsert_seen(tx, ctx, &connection.id, found, picture.unchanged_ms()).await?;
     for refused in &kept.refused {
         store::refuse(tx, ctx, &connection.id, "listing", &refused.external_id, &refused.why).await?;
     }

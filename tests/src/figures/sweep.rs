@@ -51,7 +51,7 @@ async fn sweep(app: &App, connection: &Connection, offers: &[ChannelListing]) ->
     let began = Instant::now();
     for page in offers.chunks(PAGE) {
         let (ctx, connection, page) = (app.ctx.clone(), connection.clone(), page.to_vec());
-        let picture = Picture::Read { since_ms: ctx.now_ms() };
+        let picture = Picture::Swept { since_ms: ctx.now_ms() };
         let seen = app.store.write(move |tx| Box::pin(async move { sync::listings::seen(tx, &ctx, &connection, &page, picture).await }));
         seen.await.unwrap();
     }

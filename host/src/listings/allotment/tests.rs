@@ -72,7 +72,7 @@ on_both! {
                 status: crate::listings::Status::Active, price: None, tracking: crate::listings::Tracking::Tracked, levels: vec![],
                 weight_g: None, hs_code: None, origin: None, url: None, updated_at: None, handles: serde_json::json!({}), extras: serde_json::json!({}),
             };
-            let listing = crate::listings::upsert_seen(tx, &c, &m, &[seen]).await?.ids["9"].clone();
+            let listing = crate::listings::upsert_seen(tx, &c, &m, &[seen], 0).await?.ids["9"].clone();
             crate::listings::link(tx, &c, &listing, &kettle).await
         })).await.unwrap();
         assert_eq!(of(&shop).await.kept_for_others(&product.id), 5);
