@@ -7,6 +7,7 @@
 
 mod copy;
 pub mod dialect;
+mod error;
 mod migrate;
 mod postgres;
 mod sqlite;
@@ -14,14 +15,16 @@ mod tables;
 pub mod transfer;
 mod value;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-pub use copy::damage;
+pub use copy::{damage, kept_before};
 pub use dialect::Dialect;
+pub use error::{Cause, Error, chain, is_contended, is_outage};
 pub use postgres::Listener;
 pub use value::{FromCell, Row, Value};
 
@@ -31,48 +34,6 @@ use crate::clock::Clock;
 #[macro_export]
 macro_rules! args {
     ($($value:expr),* $(,)?) => { &[$($crate::store::Value::from($value)),*] };
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("the database refused a duplicate")]
-    Duplicate(#[source] sqlx::Error),
-    #[error("the database refused a value that breaks a rule of its table")]
-    Check(#[source] sqlx::Error),
-    /// Another transaction stood in the way; the same work may succeed when repeated.
-    #[error("the database asks for a retry")]
-    Contended(#[source] sqlx::Error),
-    #[error("the database failed")]
-    Driver(#[source] sqlx::Error),
-    #[error("column {column} of a row does not hold what the code expects: {found}")]
-    Shape { column: usize, found: String },
-    #[error("the database is closed")]
-    Closed,
-    /// Nothing of the unit of work was stored, and the next may succeed: a full disk, a file that may not be written just now.
-    #[error("the database takes no writes at the moment: {why}; hint: look at the room on its disk and at its permissions")]
-    Unwritable { why: String },
-    /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
-    #[error("a write could not be made durable; restart the hub after checking the disk")]
-    Poisoned,
-    #[error(transparent)]
-    Migration(#[from] migrate::Error),
-    #[error("{what}; hint: {hint}")]
-    Setup { what: String, hint: String },
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        if error.as_database_error().is_some_and(dialect::is_unwritable) {
-            return Self::Unwritable { why: error.to_string() };
-        }
-        let kind = error.as_database_error().map(|db| (db.is_unique_violation(), db.is_check_violation(), dialect::is_contention(db)));
-        match kind {
-            Some((true, _, _)) => Self::Duplicate(error),
-            Some((_, true, _)) => Self::Check(error),
-            Some((_, _, true)) => Self::Contended(error),
-            _ => Self::Driver(error),
-        }
-    }
 }
 
 /// Which database, where.
@@ -154,7 +115,7 @@ impl Store {
 
     pub async fn read(&self) -> Result<ReadConn, Error> {
         Ok(ReadConn(match &*self.0 {
-            Backend::Sqlite(db) => Conn::Sqlite(db.reader().await?),
+            Backend::Sqlite(db) => Conn::Reader(db.reader().await?),
             Backend::Postgres(db) => Conn::Postgres(db.acquire().await?),
         }))
     }
@@ -237,18 +198,54 @@ pub struct ReadConn(Conn);
 /// A unit of work. Only the store opens and commits one.
 pub struct WriteTx {
     conn: Conn,
+    at_end: Vec<Box<dyn AtEnd>>,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
     bell: Bell,
 }
 
+/// What a unit of work gathers and writes with its last statements: rows that others wait for are locked for the shortest time, and
+/// written once.
+pub trait AtEnd: Any + Send {
+    fn write<'t>(self: Box<Self>, tx: &'t mut WriteTx) -> BoxFuture<'t, Result<(), Error>>;
+}
+
 enum Conn {
-    Sqlite(sqlx::pool::PoolConnection<sqlx::Sqlite>),
+    /// Of a database file.
+    Reader(sqlite::Reader),
+    /// Of a database file.
+    Writer(Box<sqlite::Direct>),
     Postgres(sqlx::pool::PoolConnection<sqlx::Postgres>),
 }
 
 impl WriteTx {
     fn new(conn: Conn, bell: Bell) -> Self {
-        Self { conn, after_commit: Vec::new(), bell }
+        Self { conn, at_end: Vec::new(), after_commit: Vec::new(), bell }
+    }
+
+    /// What this unit of work has gathered of `T` so far.
+    pub fn at_end<T: AtEnd + Default>(&mut self) -> &mut T {
+        let known = self.at_end.iter().position(|gathered| (&**gathered as &dyn Any).is::<T>());
+        let at = known.unwrap_or_else(|| {
+            self.at_end.push(Box::<T>::default());
+            self.at_end.len() - 1
+        });
+        let gathered: &mut dyn Any = &mut *self.at_end[at];
+        gathered.downcast_mut().unwrap_or_else(|| unreachable!("found by its type"))
+    }
+
+    /// Does the work and what it left for its end.
+    async fn run<T, E: From<Error>>(&mut self, work: impl for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>>) -> Result<T, E> {
+        let done = work(self).await?;
+        while let Some(gathered) = self.at_end.pop() {
+            gathered.write(self).await?;
+        }
+        Ok(done)
+    }
+
+    /// Nothing of the unit of work stands.
+    fn forget(&mut self) {
+        self.at_end.clear();
+        self.after_commit.clear();
     }
 
     /// Runs when, and only when, this unit of work is durable.
@@ -277,12 +274,12 @@ impl WriteTx {
 
     /// Returns the number of rows touched.
     pub async fn execute(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, Error> {
-        self.conn.execute(sqlx::SqlStr::from_static(sql), args).await
+        self.conn.execute(Text::Static(sql), args).await
     }
 
     /// For texts with a variable number of rows or list items; never build one from data.
     pub async fn execute_built(&mut self, sql: String, args: &[Value]) -> Result<u64, Error> {
-        self.conn.execute(sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)), args).await
+        self.conn.execute(Text::Built(sql), args).await
     }
 
     async fn raw(&mut self, sql: &'static str) -> Result<(), Error> {
@@ -296,12 +293,12 @@ pub trait Sql: Send {
     fn conn(&mut self) -> &mut impl Fetch;
 
     fn fetch_all(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
-        self.conn().fetch(sqlx::SqlStr::from_static(sql), args)
+        self.conn().fetch(Text::Static(sql), args)
     }
 
     /// For texts with a variable number of list items; never build one from data.
     fn fetch_built(&mut self, sql: String, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
-        self.conn().fetch(sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)), args)
+        self.conn().fetch(Text::Built(sql), args)
     }
 
     fn fetch_optional(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
@@ -311,20 +308,42 @@ pub trait Sql: Send {
 
     fn fetch_one(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Row, Error>> + Send {
         let row = self.fetch_optional(sql, args);
-        async move { row.await?.ok_or(Error::Driver(sqlx::Error::RowNotFound)) }
+        async move { row.await?.ok_or(Error::Driver(sqlx::Error::RowNotFound.into())) }
+    }
+}
+
+/// A statement's text.
+#[doc(hidden)]
+pub enum Text {
+    /// Of the program.
+    Static(&'static str),
+    /// With a number of rows or list items that only the call knew.
+    Built(String),
+}
+
+impl From<Text> for sqlx::SqlStr {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Static(sql) => Self::from_static(sql),
+            Text::Built(sql) => sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(sql)),
+        }
     }
 }
 
 #[doc(hidden)]
 pub trait Fetch: Send {
-    fn fetch(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+    fn fetch(&mut self, text: Text, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
 }
 
 impl Fetch for Conn {
-    async fn fetch(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
+    async fn fetch(&mut self, text: Text, args: &[Value]) -> Result<Vec<Row>, Error> {
         match self {
-            Conn::Sqlite(conn) => sqlite::fetch(conn, sql, args).await,
-            Conn::Postgres(conn) => postgres::fetch(conn, sql, args).await,
+            Conn::Reader(conn) => {
+                let args = args.to_vec();
+                conn.ask(move |conn| conn.fetch(text, &args)).await
+            }
+            Conn::Writer(conn) => conn.fetch(text, args),
+            Conn::Postgres(conn) => postgres::fetch(conn, text, args).await,
         }
     }
 }
@@ -332,21 +351,26 @@ impl Fetch for Conn {
 impl Conn {
     fn dialect(&self) -> Dialect {
         match self {
-            Conn::Sqlite(_) => Dialect::Sqlite,
+            Conn::Reader(_) | Conn::Writer(_) => Dialect::Sqlite,
             Conn::Postgres(_) => Dialect::Postgres,
         }
     }
 
-    async fn execute(&mut self, sql: sqlx::SqlStr, args: &[Value]) -> Result<u64, Error> {
+    async fn execute(&mut self, text: Text, args: &[Value]) -> Result<u64, Error> {
         match self {
-            Conn::Sqlite(conn) => sqlite::execute(conn, sql, args).await,
-            Conn::Postgres(conn) => postgres::execute(conn, sql, args).await,
+            Conn::Reader(conn) => {
+                let args = args.to_vec();
+                conn.ask(move |conn| conn.execute(text, &args)).await
+            }
+            Conn::Writer(conn) => conn.execute(text, args),
+            Conn::Postgres(conn) => postgres::execute(conn, text, args).await,
         }
     }
 
     async fn raw(&mut self, sql: &'static str) -> Result<(), Error> {
         match self {
-            Conn::Sqlite(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop)?,
+            Conn::Reader(conn) => conn.ask(move |conn| conn.raw(sql)).await?,
+            Conn::Writer(conn) => conn.raw(sql)?,
             Conn::Postgres(conn) => sqlx::raw_sql(sql).execute(&mut **conn).await.map(drop)?,
         }
         Ok(())
@@ -372,33 +396,6 @@ tokio::task_local! {
 /// No network or plugin call may happen while a unit of work is open. Called at the entry of both rooms.
 pub fn assert_no_write_open() {
     debug_assert!(WRITE_OPEN.try_with(|()| ()).is_err(), "a network or plugin call inside a unit of work");
-}
-
-/// Whether the work failed because another unit of work stood in its way, however deep the reason lies.
-pub fn is_contended(error: &(dyn std::error::Error + 'static)) -> bool {
-    let driver = |error: &sqlx::Error| error.as_database_error().is_some_and(dialect::is_contention);
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| matches!(error.downcast_ref(), Some(Error::Contended(_))) || error.downcast_ref().is_some_and(driver))
-}
-
-/// Whether it was the database that failed, rather than what it was asked to store.
-pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
-    let outage = |error: &sqlx::Error| !error.as_database_error().is_some_and(|db| db.is_unique_violation() || db.is_check_violation());
-    let shut = |error: &Error| matches!(error, Error::Poisoned | Error::Closed | Error::Unwritable { .. });
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.downcast_ref().is_some_and(outage) || error.downcast_ref().is_some_and(shut))
-}
-
-/// An error with everything that caused it, for the log.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }
 
 /// `($1, $2), ($3, $4)` for a statement of many rows.

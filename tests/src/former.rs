@@ -160,7 +160,7 @@ impl Contents {
             let rows = conn.fetch_built(format!("SELECT {list} FROM {table}"), &[]).await.unwrap();
             let cells = |row: &entrepot::store::Row| (0..columns.len()).map(|n| row.get::<Any>(n).unwrap().0).collect::<Vec<_>>();
             let mut rows: Vec<Vec<Value>> = rows.iter().map(cells).collect();
-            rows.sort_by_cached_key(|row| format!("{row:?}"));
+            rows.sort();
             contents.insert(table, (columns, rows));
         }
         Self(contents)

@@ -190,8 +190,13 @@ impl Runner {
             }
             let mine = seen.flows.into_iter().filter(|(kind, ..)| self.handlers.0.contains_key(kind));
             let (due, later): (Vec<_>, Vec<_>) = mine.partition(|(.., at)| *at <= now);
-            let later =
-                later.into_iter().map(|(.., at)| at).chain([seen.expires_at, seen.fires_at, stands_at]).filter(|at| *at > now).min().unwrap_or(NEVER);
+            let later = later
+                .into_iter()
+                .map(|(.., at)| at)
+                .chain([seen.expires_at, seen.fires_at, stands_at])
+                .filter(|at| *at > now)
+                .min()
+                .unwrap_or(NEVER);
             let due: Vec<(LaneKind, String)> = due.into_iter().map(|(kind, flow, _)| (kind, flow)).collect();
             let mut free = self.limits.overall.saturating_sub(self.held.len());
             let mut slots = share_slots(&due, &self.running_by_flow(), |kind| self.limits.of(kind), self.turn);

@@ -1,11 +1,15 @@
 //! SQL on the table `lane`. Rows of all tenants are claimed by the same statements; everything else names its tenant.
 
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+
 use super::model::{Claim, End, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
 use super::schedule::NEXT_AT_SQL;
 use crate::args;
 use crate::ctx::Tenant;
 use crate::id::ConnectionId;
-use crate::store::{Error, Row, Sql, Value, WriteTx, placeholders};
+use crate::store::{AtEnd, Error, Row, Sql, Value, WriteTx, placeholders};
 
 /// Both databases use a partial index only where its condition is repeated, text for text.
 macro_rules! free_and_live {
@@ -24,48 +28,68 @@ fn held(last_try: bool) -> String {
     if last_try { held!().to_owned() } else { format!("{} AND claims <> {}", held!(), MAX_CLAIMS - 1) }
 }
 
-/// Fourteen values a row; well under the limit of parameters of either database.
+/// Fifteen values a row; well under the limit of parameters of either database.
 const ROWS_PER_INSERT: usize = 500;
 
-pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_ms: i64) -> Result<(), Error> {
-    let mut lanes: Vec<(String, &LaneKey)> = lanes.iter().map(|lane| (lane.id(), lane)).collect();
-    lanes.sort();
-    lanes.dedup();
-    for chunk in lanes.chunks(ROWS_PER_INSERT) {
-        let mut values = Vec::with_capacity(chunk.len() * 14);
-        for (id, lane) in chunk {
-            values.extend_from_slice(args![
-                tenant,
-                id,
-                lane.flow(),
-                lane.kind.as_str(),
-                lane.connection_text(),
-                &lane.subject,
-                0i64,
-                "",
-                0i64,
-                at_ms,
-                NEVER,
-                0i64,
-                0i64,
-                0i64,
-                0i64
-            ]);
+/// Runs that a unit of work asks for, each lane once, rows locked in the order of their ids.
+#[derive(Default)]
+pub struct Wishes(BTreeMap<(String, String), (LaneKey, i64)>);
+
+impl Wishes {
+    pub fn add(&mut self, tenant: &Tenant, lanes: &[LaneKey], at_ms: i64) {
+        for lane in lanes {
+            let wished = self.0.entry((tenant.as_str().to_owned(), lane.id())).or_insert_with(|| (lane.clone(), at_ms));
+            wished.1 = wished.1.min(at_ms);
         }
-        // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
-        let sql = format!(
-            "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures, outages)
-             VALUES {}
-             ON CONFLICT (tenant, id) DO UPDATE SET
-               wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
-               next_due = CASE WHEN lane.owner <> '' THEN lane.next_due
-                               WHEN excluded.next_due < lane.not_before THEN lane.not_before
-                               ELSE excluded.next_due END
-             WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
-            placeholders(chunk.len(), 15)
-        );
-        tx.execute_built(sql, &values).await?;
     }
+}
+
+impl AtEnd for Wishes {
+    fn write<'t>(self: Box<Self>, tx: &'t mut WriteTx) -> BoxFuture<'t, Result<(), Error>> {
+        Box::pin(async move {
+            let wishes: Vec<_> = self.0.into_iter().collect();
+            for chunk in wishes.chunks(ROWS_PER_INSERT) {
+                make_due(tx, chunk).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn make_due(tx: &mut WriteTx, wishes: &[((String, String), (LaneKey, i64))]) -> Result<(), Error> {
+    let mut values = Vec::with_capacity(wishes.len() * 15);
+    for ((tenant, id), (lane, at_ms)) in wishes {
+        values.extend_from_slice(args![
+            tenant,
+            id,
+            lane.flow(),
+            lane.kind.as_str(),
+            lane.connection_text(),
+            &lane.subject,
+            0i64,
+            "",
+            0i64,
+            *at_ms,
+            NEVER,
+            0i64,
+            0i64,
+            0i64,
+            0i64
+        ]);
+    }
+    // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
+    let sql = format!(
+        "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures, outages)
+         VALUES {}
+         ON CONFLICT (tenant, id) DO UPDATE SET
+           wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
+           next_due = CASE WHEN lane.owner <> '' THEN lane.next_due
+                           WHEN excluded.next_due < lane.not_before THEN lane.not_before
+                           ELSE excluded.next_due END
+         WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
+        placeholders(wishes.len(), 15)
+    );
+    tx.execute_built(sql, &values).await?;
     Ok(())
 }
 

@@ -59,29 +59,40 @@ pub fn version_sql(dialect: Dialect) -> &'static str {
 
 /// Versions 3.7.0 to 3.51.2 can corrupt a WAL file when two connections write and checkpoint at once
 /// (sqlite.org/wal.html#walresetbug).
-pub const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+pub const OLDEST_SQLITE: (i32, i32, i32) = (3, 51, 3);
 
 /// Oldest PostgreSQL the statements are tested on.
 pub const OLDEST_POSTGRES: u32 = 15;
 
 /// Out of space or read-only: nothing was written, and a later unit of work may succeed. PostgreSQL says so while its disk
 /// is full, its transaction or its whole server is read-only (a standby).
-pub fn is_unwritable(error: &dyn sqlx::error::DatabaseError) -> bool {
-    match error.code().as_deref() {
-        Some("53100" | "25006") => true,
-        // SQLITE_FULL, and SQLITE_READONLY with its extended codes.
-        Some(code) if code.len() < 5 => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 8 | 13)),
-        _ => false,
-    }
+pub fn is_unwritable(code: &str) -> bool {
+    // SQLITE_FULL, and SQLITE_READONLY with its extended codes.
+    matches!(code, "53100" | "25006") || sqlite_code(code).is_some_and(|code| matches!(code & 0xff, 8 | 13))
 }
 
 /// SQLite could not read or write its file (any of its extended codes), so it may have undone the whole transaction.
-pub fn is_disk_failure(error: &dyn sqlx::error::DatabaseError) -> bool {
+pub fn is_disk_failure(code: &str) -> bool {
     const IOERR: i64 = 10;
-    error.code().filter(|code| code.len() < 5).and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xff == IOERR)
+    sqlite_code(code).is_some_and(|code| code & 0xff == IOERR)
+}
+
+/// A value that a unique key has already; SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_UNIQUE.
+pub fn is_duplicate(code: &str) -> bool {
+    matches!(code, "23505" | "1555" | "2067")
+}
+
+/// A value that breaks a CHECK.
+pub fn is_check(code: &str) -> bool {
+    matches!(code, "23514" | "275")
 }
 
 /// Serialisation failure and deadlock on PostgreSQL; busy and locked on SQLite.
-pub fn is_contention(error: &dyn sqlx::error::DatabaseError) -> bool {
-    matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517"))
+pub fn is_contention(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "55P03" | "5" | "6" | "261" | "517")
+}
+
+/// SQLite's codes are shorter than SQLSTATE.
+fn sqlite_code(code: &str) -> Option<i64> {
+    if code.len() < 5 { code.parse().ok() } else { None }
 }

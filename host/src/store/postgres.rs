@@ -1,14 +1,20 @@
 //! PostgreSQL: a pool, each unit of work a transaction of its own at the server's default isolation (read committed);
 //! correctness rests on conditional updates and unique keys, not on the isolation level.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgListener, PgPool, PgPoolOptions, PgRow};
-use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _};
+use sqlx::{Column as _, Connection as _, Row as _, TypeInfo as _};
 
-use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, dialect};
+use super::{Bell, Conn, Error, Row, Text, Value, WRITE_OPEN, WriteTx, chain, dialect};
 
 const CONNECTIONS: u32 = 16;
+/// A connection that was in use so short a time ago is taken to be alive.
+const FRESH: Duration = Duration::from_secs(1);
+/// How often tables that grow are looked at.
+const LOOK: Duration = Duration::from_secs(5);
 /// A unit of work waits for nothing but the server. One that is silent for so long stands still with its process, and the
 /// rows it locked are wanted by others before the leases of its lanes end.
 const SILENCE_MS: &str = "10000";
@@ -27,7 +33,12 @@ impl Postgres {
         let options: sqlx::postgres::PgConnectOptions = url.parse().map_err(|e: sqlx::Error| setup(&e))?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(std::time::Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(10))
+            // A round trip of its own before each unit of work; one that was at work a moment ago is asked when it is given back.
+            .test_before_acquire(false)
+            .before_acquire(|conn, seen| {
+                Box::pin(async move { if seen.idle_for > FRESH { conn.ping().await.map(|()| true) } else { Ok(true) } })
+            })
             .connect_with(options.options([("idle_in_transaction_session_timeout", SILENCE_MS)]))
             .await
             .map_err(|e| setup(&e))?;
@@ -35,6 +46,7 @@ impl Postgres {
         if version.parse::<u32>().unwrap_or(0) / 10_000 < dialect::OLDEST_POSTGRES {
             return Err(setup(&format!("server version {version} is too old")));
         }
+        tokio::spawn(know_young_tables(pool.clone()));
         Ok(Self { pool, bell })
     }
 
@@ -52,7 +64,7 @@ impl Postgres {
         let mut tx = WriteTx::new(Conn::Postgres(self.acquire().await?), self.bell.clone());
         let task = tokio::spawn(async move {
             tx.raw("BEGIN").await?;
-            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(&mut tx))).catch_unwind().await;
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), tx.run(work))).catch_unwind().await;
             match outcome {
                 Ok(Ok(value)) => {
                     tx.raw("COMMIT").await?;
@@ -83,6 +95,35 @@ impl Postgres {
     }
 }
 
+/// Has tables counted that have doubled since they were counted last. The server does so too, once a minute; a first import is through by
+/// then, with every statement planned as if its table were empty.
+async fn know_young_tables(pool: PgPool) {
+    let closed = pool.close_event();
+    let mut closed = std::pin::pin!(closed);
+    loop {
+        tokio::select! {
+            () = &mut closed => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        if let Err(error) = count_young_tables(&pool).await {
+            tracing::debug!(error = %chain(&error), "tables that grow could not be counted; the server does it in its own time");
+        }
+    }
+}
+
+async fn count_young_tables(pool: &PgPool) -> Result<(), Error> {
+    let young: Vec<String> = sqlx::query_scalar(
+        "SELECT format('ANALYZE (SKIP_LOCKED) %I.%I', schemaname, relname) FROM pg_stat_user_tables
+         WHERE schemaname = current_schema() AND n_mod_since_analyze > 250 AND n_mod_since_analyze > n_live_tup / 2",
+    )
+    .fetch_all(pool)
+    .await?;
+    for sql in young {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await?;
+    }
+    Ok(())
+}
+
 /// Hears notifications of one channel; connects again by itself, and what was sent meanwhile is lost.
 pub struct Listener(PgListener);
 
@@ -93,20 +134,20 @@ impl Listener {
     }
 }
 
-fn bind<'q>(sql: SqlStr, args: &'q [Value]) -> sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments> {
-    args.iter().fold(sqlx::query(sql), |query, arg| match arg {
+fn bind(text: Text, args: &[Value]) -> sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments> {
+    args.iter().fold(sqlx::query(sqlx::SqlStr::from(text)), |query, arg| match arg {
         Value::Int(v) => query.bind(*v),
         Value::Text(v) => query.bind(v.as_deref()),
         Value::Bytes(v) => query.bind(v.as_deref()),
     })
 }
 
-pub async fn execute(conn: &mut sqlx::PgConnection, sql: SqlStr, args: &[Value]) -> Result<u64, Error> {
-    Ok(bind(sql, args).execute(conn).await?.rows_affected())
+pub async fn execute(conn: &mut sqlx::PgConnection, text: Text, args: &[Value]) -> Result<u64, Error> {
+    Ok(bind(text, args).execute(conn).await?.rows_affected())
 }
 
-pub async fn fetch(conn: &mut sqlx::PgConnection, sql: SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
-    bind(sql, args).fetch_all(conn).await?.iter().map(to_row).collect()
+pub async fn fetch(conn: &mut sqlx::PgConnection, text: Text, args: &[Value]) -> Result<Vec<Row>, Error> {
+    bind(text, args).fetch_all(conn).await?.iter().map(to_row).collect()
 }
 
 fn to_row(row: &PgRow) -> Result<Row, Error> {

@@ -1,89 +1,66 @@
-//! SQLite: one writer that commits in groups, a few readers.
+//! SQLite: one writer that commits in groups, a few readers, each on a thread of its own.
 //!
 //! Group commit: whatever is queued while one group runs shares the next commit, so that a busy hub pays one fsync for
 //! many units of work and a quiet one pays it at once. Each unit of work has a savepoint of its own.
 
+mod direct;
+mod readers;
+
 use std::path::{Path, PathBuf};
 
 use futures::FutureExt;
+use futures::executor::block_on;
 use futures::future::BoxFuture;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Column as _, Row as _, SqlStr, TypeInfo as _, ValueRef as _};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use super::{Bell, Conn, Error, Row, Value, WRITE_OPEN, WriteTx, chain, dialect};
+pub use self::direct::Direct;
+pub use self::readers::Reader;
+use self::readers::Readers;
+use super::{Bell, Conn, Error, WRITE_OPEN, WriteTx, chain, dialect};
 
 /// Units of work that may share one commit. More only adds latency: the fsync is already spread thin.
 const GROUP: usize = 256;
 const QUEUE: usize = 4_096;
-const READERS: u32 = 4;
 
 pub struct Sqlite {
-    readers: SqlitePool,
+    readers: Readers,
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
     sender: mpsc::WeakSender<Box<dyn Job>>,
-    writer: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    /// Resolves when the writer has ended.
+    ended: Mutex<Option<oneshot::Receiver<()>>>,
     poisoned: watch::Receiver<bool>,
-    options: SqliteConnectOptions,
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 impl Sqlite {
     pub async fn open(path: &Path, bell: Bell) -> Result<Self, Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(std::time::Duration::from_secs(5))
-            .statement_cache_capacity(512)
-            .pragma("temp_store", "memory")
-            .pragma("cache_size", "-16000")
-            // What is deleted or replaced is overwritten in its page: a destroyed key must not be found in the file.
-            .pragma("secure_delete", "fast");
-        let setup = |error: sqlx::Error| Error::Setup {
+        let setup = |error: &dyn std::fmt::Display| Error::Setup {
             what: format!("cannot open the database file {}: {error}", path.display()),
             hint: "check that the folder exists, is writable, and that the file is a SQLite database".into(),
         };
-        let writers = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(setup)?;
-        let writer = writers.acquire().await.map_err(setup)?;
-        let readers =
-            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.clone().read_only(true)).await.map_err(setup)?;
+        refuse_old_library()?;
+        let file = path.to_owned();
+        let writer = aside(move || Direct::writing(&file)).await.map_err(|error| setup(&chain(&error)))?;
         let (sender, queue) = mpsc::channel(QUEUE);
         let (poison, poisoned) = watch::channel(false);
-        let task = tokio::spawn(write_loop(WriteTx::new(Conn::Sqlite(writer), bell), queue, poison));
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
-        let (sender, jobs, writer) = (sender.downgrade(), Mutex::new(Some(sender)), Mutex::new(Some(task)));
-        let sqlite = Self { readers, sender, jobs, writer, poisoned, options, folder };
-        sqlite.refuse_old_library().await?;
-        Ok(sqlite)
+        let ended = start(WriteTx::new(Conn::Writer(Box::new(writer)), bell), queue, poison).map_err(|error| setup(&error))?;
+        let (sender, jobs, ended) = (sender.downgrade(), Mutex::new(Some(sender)), Mutex::new(Some(ended)));
+        Ok(Self { readers: Readers::new(path), sender, jobs, ended, poisoned, path: path.to_owned() })
     }
 
-    async fn refuse_old_library(&self) -> Result<(), Error> {
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&self.readers).await?;
-        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        let mut next = || parts.next().unwrap_or(0);
-        if (next(), next(), next()) < dialect::OLDEST_SQLITE {
-            return Err(Error::Setup {
-                what: format!("SQLite {version} can corrupt its log when two connections write at once"),
-                hint: "build with the bundled library (libsqlite3-sys 0.37, SQLite 3.51.3 or newer)".into(),
-            });
-        }
-        Ok(())
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    pub async fn reader(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Sqlite>, Error> {
-        Ok(self.readers.acquire().await?)
+    pub async fn reader(&self) -> Result<Reader, Error> {
+        self.readers.acquire().await
     }
 
     /// Waits for readers and the writer as long as a busy database may be waited for; what is still in use then stays for the
     /// next time.
     pub async fn scrub(&self) -> Result<(), Error> {
-        use sqlx::ConnectOptions as _;
-        let mut conn = self.options.clone().create_if_missing(false).connect().await?;
-        sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await?;
-        Ok(sqlx::Connection::close(conn).await?)
+        let path = self.path.clone();
+        aside(move || Direct::existing(&path)?.raw("PRAGMA wal_checkpoint(TRUNCATE)")).await
     }
 
     pub fn is_poisoned(&self) -> bool {
@@ -99,7 +76,8 @@ impl Sqlite {
     }
 
     pub fn free_bytes(&self) -> Option<u64> {
-        fs4::available_space(&self.folder).ok()
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs4::available_space(folder).ok()
     }
 
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -121,8 +99,8 @@ impl Sqlite {
     /// Afterwards the file alone is all of it, for whoever copies it while no hub runs.
     pub async fn close(&self) {
         self.jobs.lock().await.take();
-        let Some(task) = self.writer.lock().await.take() else { return self.readers.close().await };
-        let _ = task.await;
+        let Some(ended) = self.ended.lock().await.take() else { return self.readers.close().await };
+        let _ = ended.await;
         self.readers.close().await;
         if self.is_poisoned() {
             return;
@@ -131,6 +109,22 @@ impl Sqlite {
             tracing::debug!(error = %chain(&error), "the log was not carried over into the file; the next start does it");
         }
     }
+}
+
+/// What waits for the disk, on a thread that may.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Closed))
+}
+
+fn refuse_old_library() -> Result<(), Error> {
+    let (major, minor, patch) = dialect::OLDEST_SQLITE;
+    if rusqlite::version_number() < major * 1_000_000 + minor * 1_000 + patch {
+        return Err(Error::Setup {
+            what: format!("SQLite {} can corrupt its log when two connections write at once", rusqlite::version()),
+            hint: "build with the bundled library (libsqlite3-sys 0.37, SQLite 3.51.3 or newer)".into(),
+        });
+    }
+    Ok(())
 }
 
 /// A unit of work whose result type the writer need not know.
@@ -154,7 +148,7 @@ impl Ending {
         match error {
             // A full disk is found out before anything is synced; after any other failure of a commit nothing is sure.
             Error::Unwritable { why } => Self::Unwritable(why.clone()),
-            Error::Driver(inner) if !committing && !inner.as_database_error().is_some_and(dialect::is_disk_failure) => {
+            Error::Driver(cause) if !committing && !cause.code().as_deref().is_some_and(dialect::is_disk_failure) => {
                 Self::Unwritable(chain(error))
             }
             Error::Contended(_) if !committing => Self::Unwritable(chain(error)),
@@ -181,7 +175,7 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
-            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(tx))).catch_unwind().await;
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), tx.run(work))).catch_unwind().await;
             self.result = outcome.ok();
             matches!(self.result, Some(Ok(_)))
         })
@@ -199,23 +193,36 @@ where
     }
 }
 
-async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poison: watch::Sender<bool>) {
-    while let Some(first) = queue.recv().await {
+/// Units of work are futures, but on this thread whatever they wait for is there: a thread that is only theirs wakes once for a
+/// group, not once for a statement.
+fn start(tx: WriteTx, queue: mpsc::Receiver<Box<dyn Job>>, poison: watch::Sender<bool>) -> std::io::Result<oneshot::Receiver<()>> {
+    let (end, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new().name("database-writer".into()).spawn(move || {
+        let _runtime = runtime.enter();
+        write_loop(tx, queue, &poison);
+        let _ = end.send(());
+    })?;
+    Ok(ended)
+}
+
+fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poison: &watch::Sender<bool>) {
+    while let Some(first) = queue.blocking_recv() {
         let mut group = Vec::new();
         let mut hooks = Vec::new();
-        let begun = tx.raw("BEGIN IMMEDIATE").await;
+        let begun = block_on(tx.raw("BEGIN IMMEDIATE"));
         let mut broken = begun.err().map(|error| Ending::of(&error, false));
         let mut next = Some(first);
         while let Some(mut job) = next {
             if broken.is_none() {
-                broken = run_in_savepoint(job.as_mut(), &mut tx, &mut hooks).await;
+                broken = run_in_savepoint(job.as_mut(), &mut tx, &mut hooks);
             }
             group.push(job);
             next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
         }
         let ending = match broken {
             Some(ending) => ending,
-            None => tx.raw("COMMIT").await.map_or_else(|error| Ending::of(&error, true), |()| Ending::Committed),
+            None => block_on(tx.raw("COMMIT")).map_or_else(|error| Ending::of(&error, true), |()| Ending::Committed),
         };
         match &ending {
             Ending::Committed => hooks.into_iter().for_each(|hook| hook()),
@@ -223,8 +230,8 @@ async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, po
             Ending::Poisoned => tracing::error!(units = group.len(), "a group of writes could not be made durable"),
         }
         if !matches!(ending, Ending::Committed) {
-            tx.after_commit.clear();
-            let _ = tx.raw("ROLLBACK").await;
+            tx.forget();
+            let _ = block_on(tx.raw("ROLLBACK"));
         }
         if matches!(ending, Ending::Poisoned) {
             // Before the units hear of it: nobody may think that the next one will do better.
@@ -240,91 +247,16 @@ async fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, po
 }
 
 /// `Some` when the group's transaction is gone: SQLite undoes all of it when its disk fails.
-async fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn FnOnce() + Send>>) -> Option<Ending> {
-    if let Err(error) = tx.raw("SAVEPOINT work").await {
+fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn FnOnce() + Send>>) -> Option<Ending> {
+    if let Err(error) = block_on(tx.raw("SAVEPOINT work")) {
         return Some(Ending::of(&error, false));
     }
-    let ended = if job.run(tx).await {
+    let ended = if block_on(job.run(tx)) {
         hooks.append(&mut tx.after_commit);
-        tx.raw("RELEASE work").await
+        block_on(tx.raw("RELEASE work"))
     } else {
-        tx.after_commit.clear();
-        tx.raw("ROLLBACK TO work; RELEASE work").await
+        tx.forget();
+        block_on(tx.raw("ROLLBACK TO work; RELEASE work"))
     };
     ended.err().map(|error| Ending::of(&error, false))
-}
-
-/// A statement with its parameters by position (`?`): SQLite looks every other kind up by its name, from the front of a list.
-struct Positional {
-    sql: String,
-    /// For each `?`, which argument it is.
-    order: Vec<usize>,
-}
-
-impl Positional {
-    /// `$n` outside of quotes is the nth argument.
-    fn of(sql: &str) -> Self {
-        let mut out = Self { sql: String::with_capacity(sql.len()), order: Vec::new() };
-        let (mut rest, mut quoted) = (sql, false);
-        while let Some(at) = rest.find(['$', '\'']) {
-            let (before, found) = rest.split_at(at);
-            out.sql.push_str(before);
-            let digits = found[1..].bytes().take_while(u8::is_ascii_digit).count();
-            match found[1..=digits].parse::<usize>() {
-                Ok(n) if n > 0 && !quoted && found.starts_with('$') => {
-                    out.sql.push('?');
-                    out.order.push(n - 1);
-                    rest = &found[1 + digits..];
-                }
-                _ => {
-                    quoted ^= found.starts_with('\'');
-                    out.sql.push_str(&found[..1]);
-                    rest = &found[1..];
-                }
-            }
-        }
-        out.sql.push_str(rest);
-        out
-    }
-
-    fn bind(self, args: &[Value]) -> sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-        let sql = sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(self.sql));
-        // An argument that is missing stays unbound, which is NULL to SQLite; PostgreSQL, on which every store test runs too, refuses it.
-        self.order.iter().map_while(|n| args.get(*n)).fold(sqlx::query(sql), |query, arg| match arg {
-            Value::Int(v) => query.bind(*v),
-            Value::Text(v) => query.bind(v.as_deref()),
-            Value::Bytes(v) => query.bind(v.as_deref()),
-        })
-    }
-}
-
-pub async fn execute(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<u64, Error> {
-    Ok(Positional::of(sql.as_str()).bind(args).execute(conn).await?.rows_affected())
-}
-
-pub async fn fetch(conn: &mut sqlx::SqliteConnection, sql: SqlStr, args: &[Value]) -> Result<Vec<Row>, Error> {
-    Positional::of(sql.as_str()).bind(args).fetch_all(conn).await?.iter().map(to_row).collect()
-}
-
-fn to_row(row: &SqliteRow) -> Result<Row, Error> {
-    let cell = |i: usize| -> Result<Value, Error> {
-        let raw = row.try_get_raw(i)?;
-        let (null, stored) = (raw.is_null(), raw.type_info());
-        // A NULL carries no type of its own; the declared one, if any, does not matter to the reader.
-        Ok(match if null { "NULL" } else { stored.name() } {
-            "INTEGER" => Value::Int(row.try_get_unchecked(i)?),
-            "TEXT" => Value::Text(row.try_get_unchecked(i)?),
-            "BLOB" => Value::Bytes(row.try_get_unchecked(i)?),
-            "NULL" => Value::Int(None),
-            other => return Err(Error::Shape { column: row.column(i).ordinal(), found: other.to_owned() }),
-        })
-    };
-    (0..row.len()).map(cell).collect::<Result<_, _>>().map(Row)
-}
-
-#[test]
-fn parameters_go_by_position_except_in_quotes() {
-    let positional = Positional::of("SELECT 'it''s $1', $2 FROM t WHERE a = $1 AND b = $2 AND c = $12 AND d = '$'");
-    assert_eq!(positional.sql, "SELECT 'it''s $1', ? FROM t WHERE a = ? AND b = ? AND c = ? AND d = '$'");
-    assert_eq!(positional.order, [1, 0, 1, 11]);
 }

@@ -3,7 +3,7 @@
 use super::Error;
 
 /// A typed value. `None` is NULL; its type is known because PostgreSQL asks for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     Int(Option<i64>),
     Text(Option<String>),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use entrepot::api::listen;
 use entrepot::app::App;
 use entrepot::clock::Clock;
-use entrepot::store::{Location, Sql as _, Store, transfer};
+use entrepot::store::{Location, Sql as _, Store, kept_before, transfer};
 use entrepot_tests::chance::{Dice, Seed, count, seeds};
 use entrepot_tests::child;
 use entrepot_tests::connectors;
@@ -168,6 +168,15 @@ async fn whole(site: &Site, before: &Contents) -> bool {
     pending.is_empty()
 }
 
+/// A file is kept beside as it was; a server has backups of its own.
+async fn is_kept(site: &Site, before: &Contents) {
+    let Location::File(path) = site.location() else { return };
+    let kept = store(&Location::File(kept_before(path, &former::last()))).await;
+    assert_eq!(kept.pending_migrations().await.unwrap(), [former::last()]);
+    assert_eq!(before.lost(&before.like(&kept).await), [""; 0], "tables that lost rows, or have others");
+    kept.close().await;
+}
+
 async fn killed_again_and_again(former: Former) {
     let before = former.contents().await;
     let (first, _folder) = former.site().await;
@@ -176,6 +185,7 @@ async fn killed_again_and_again(former: Former) {
     let span = u64::try_from(began.elapsed().as_micros()).unwrap();
     assert_eq!((said(&done.stdout), done.status.code()), (format!("ran {}", former::last()), Some(0)), "{}", said(&done.stderr));
     assert!(whole(&first, &before).await);
+    is_kept(&first, &before).await;
     let (mut kills, mut finished) = (0, 0);
     for seed in seeds(3, 20) {
         let (_seed, dice) = (Seed(seed), Dice::new(seed));
@@ -199,6 +209,7 @@ async fn killed_again_and_again(former: Former) {
         let last = output(program(&site, &["migrate"])).await;
         assert!(last.status.success(), "{}", said(&last.stderr));
         assert!(is_migrated(&site).await, "the next start finishes it");
+        is_kept(&site, &before).await;
         former.goes_on(&site).await;
     }
     eprintln!("{kills} kills, {finished} of them after the migration was done");
@@ -247,6 +258,7 @@ async fn an_upgrade_survives_a_power_cut_at_every_moment() {
             }
             cut_at += 1;
         }
+        eprintln!("{cut_at} operations of the disk, {undone} cuts before its commit");
         assert!(cut_at > 5 && undone > 2, "the cuts met no migration: {cut_at} operations, {undone} cuts before its commit");
     }
 }

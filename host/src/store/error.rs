@@ -1,0 +1,102 @@
+//! What a database refuses, and what of it a caller branches on.
+
+use std::borrow::Cow;
+
+use super::dialect;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the database refused a duplicate")]
+    Duplicate(#[source] Cause),
+    #[error("the database refused a value that breaks a rule of its table")]
+    Check(#[source] Cause),
+    /// Another transaction stood in the way; the same work may succeed when repeated.
+    #[error("the database asks for a retry")]
+    Contended(#[source] Cause),
+    #[error("the database failed")]
+    Driver(#[source] Cause),
+    #[error("column {column} of a row does not hold what the code expects: {found}")]
+    Shape { column: usize, found: String },
+    #[error("the database is closed")]
+    Closed,
+    /// Nothing of the unit of work was stored, and the next may succeed: a full disk, a file that may not be written just now.
+    #[error("the database takes no writes at the moment: {why}; hint: look at the room on its disk and at its permissions")]
+    Unwritable { why: String },
+    /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
+    #[error("a write could not be made durable; restart the hub after checking the disk")]
+    Poisoned,
+    #[error(transparent)]
+    Migration(#[from] super::migrate::Error),
+    #[error("{what}; hint: {hint}")]
+    Setup { what: String, hint: String },
+}
+
+/// What a driver said.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    #[error(transparent)]
+    Server(#[from] sqlx::Error),
+    #[error(transparent)]
+    File(#[from] rusqlite::Error),
+}
+
+impl Cause {
+    /// SQLSTATE, or SQLite's extended result code.
+    pub fn code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Server(error) => error.as_database_error()?.code(),
+            Self::File(error) => error.sqlite_error().map(|error| error.extended_code.to_string().into()),
+        }
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        let code = cause.code();
+        match code.as_deref() {
+            Some(code) if dialect::is_unwritable(code) => Self::Unwritable { why: cause.to_string() },
+            Some(code) if dialect::is_duplicate(code) => Self::Duplicate(cause),
+            Some(code) if dialect::is_check(code) => Self::Check(cause),
+            Some(code) if dialect::is_contention(code) => Self::Contended(cause),
+            _ => Self::Driver(cause),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Cause::from(error).into()
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Cause::from(error).into()
+    }
+}
+
+/// Whether the work failed because another unit of work stood in its way, however deep the reason lies.
+pub fn is_contended(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| matches!(error.downcast_ref(), Some(Error::Contended(_))))
+}
+
+/// Whether it was the database that failed, rather than what it was asked to store.
+pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    let failed = |error: &Error| match error {
+        Error::Contended(_) | Error::Driver(_) | Error::Closed | Error::Unwritable { .. } | Error::Poisoned => true,
+        Error::Duplicate(_) | Error::Check(_) | Error::Shape { .. } | Error::Migration(_) | Error::Setup { .. } => false,
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(failed))
+}
+
+/// An error with everything that caused it, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
