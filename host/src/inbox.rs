@@ -11,9 +11,10 @@ mod store;
 pub mod verify;
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub use error::Error;
 pub use store::{Cause, Filter, Recorded, Row};
@@ -26,6 +27,8 @@ use crate::store::{Sql, Store, WriteTx};
 
 /// Deliveries that may share one statement and one commit.
 const BATCH: usize = 64;
+/// Batches between here and the disk.
+const IN_FLIGHT: usize = 2;
 /// Deliveries that may wait; beyond, the sender is asked to come back.
 const QUEUE: usize = 4_096;
 
@@ -99,9 +102,13 @@ impl Inbox {
     }
 }
 
+/// A batch is made while the one before it is on its way to the disk, and what comes meanwhile waits for the next.
 async fn record_batches(store: Store, ctx: Ctx, vault: Vault, reserve_bytes: u64, mut waiting: mpsc::Receiver<Waiting>) {
+    let ways = Arc::new(Semaphore::new(IN_FLIGHT));
     let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+    while let Ok(way) = ways.clone().acquire_owned().await
+        && waiting.recv_many(&mut batch, BATCH).await > 0
+    {
         let (deliveries, replies): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         if store.free_bytes().is_some_and(|free| free < reserve_bytes) {
             tracing::error!(
@@ -112,15 +119,18 @@ async fn record_batches(store: Store, ctx: Ctx, vault: Vault, reserve_bytes: u64
             replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::NoRoom))));
             continue;
         }
-        let (ctx, vault) = (ctx.clone(), vault.clone());
-        let recorded = store.write(move |tx| Box::pin(async move { record(tx, &ctx, &vault, deliveries).await })).await;
-        match recorded {
-            Ok(answers) => replies.into_iter().zip(answers).for_each(|(reply, answer)| drop(reply.send(Ok(answer)))),
-            Err(error) => {
-                tracing::error!(error = %error, deliveries = replies.len(), "deliveries could not be recorded");
-                replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::NotRecorded))));
+        let (store, ctx, vault) = (store.clone(), ctx.clone(), vault.clone());
+        tokio::spawn(async move {
+            let recorded = store.write(move |tx| Box::pin(async move { record(tx, &ctx, &vault, deliveries).await })).await;
+            drop(way);
+            match recorded {
+                Ok(answers) => replies.into_iter().zip(answers).for_each(|(reply, answer)| drop(reply.send(Ok(answer)))),
+                Err(error) => {
+                    tracing::error!(error = %error, deliveries = replies.len(), "deliveries could not be recorded");
+                    replies.into_iter().for_each(|reply| drop(reply.send(Err(Error::NotRecorded))));
+                }
             }
-        }
+        });
     }
 }
 
