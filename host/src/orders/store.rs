@@ -20,6 +20,9 @@ use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 
 pub use views::*;
 
+/// Well under the limit of parameters of either database.
+const LINES_AT_ONCE: usize = 500;
+
 /// The part of an order that decides about its stock.
 pub struct StoredOrder {
     pub id: OrderId,
@@ -338,32 +341,45 @@ pub async fn personal(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, order: &Ord
 
 /// Writes what settling found: shortages, mappings, counts.
 pub async fn put_lines_state(tx: &mut WriteTx, ctx: &Ctx, order: &StoredOrder) -> Result<()> {
-    for line in &order.lines {
-        tx.execute(
-            "UPDATE order_line SET variant = $4, fulfilled = $5, shipped_here = $6, short = $7, recipe = $8, returned = $9, returned_here = $10 \
-             WHERE tenant = $1 AND order_id = $2 AND external_id = $3 \
-             AND (short <> $7 OR fulfilled <> $5 OR shipped_here <> $6 OR returned <> $9 OR returned_here <> $10 \
-             OR COALESCE(variant, '') <> COALESCE($4, ''))",
-            args![
-                &ctx.tenant,
-                &order.id,
-                &line.external_id,
-                line.variant.as_ref(),
-                line.fulfilled,
-                line.shipped_here,
-                line.short,
-                recipe_text(line)?,
-                line.returned,
-                line.returned_here,
-            ],
-        )
-        .await?;
+    for lines in order.lines.chunks(LINES_AT_ONCE) {
+        put_states(tx, ctx, &order.id, lines).await?;
     }
     tx.execute(
         "UPDATE orders SET unmapped = $3, short = $4, revision = $5 WHERE tenant = $1 AND id = $2",
         args![&ctx.tenant, &order.id, order.unmapped(), order.short(), order.revision],
     )
     .await?;
+    Ok(())
+}
+
+async fn put_states(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, lines: &[StoredLine]) -> Result<()> {
+    let mut values = Vec::with_capacity(lines.len() * 8 + 2);
+    for line in lines {
+        values.extend_from_slice(args![
+            &line.external_id,
+            line.variant.as_ref(),
+            line.fulfilled,
+            line.shipped_here,
+            line.short,
+            recipe_text(line)?,
+            line.returned,
+            line.returned_here,
+        ]);
+    }
+    values.extend_from_slice(args![&ctx.tenant, order]);
+    let sql = format!(
+        "WITH now (line, variant, fulfilled, shipped_here, short, recipe, returned, returned_here) AS (VALUES {rows}) \
+         UPDATE order_line SET variant = now.variant, fulfilled = now.fulfilled, shipped_here = now.shipped_here, short = now.short, \
+           recipe = now.recipe, returned = now.returned, returned_here = now.returned_here \
+         FROM now WHERE tenant = ${tenant} AND order_id = ${order} AND external_id = now.line \
+         AND (order_line.short <> now.short OR order_line.fulfilled <> now.fulfilled OR order_line.shipped_here <> now.shipped_here \
+           OR order_line.returned <> now.returned OR order_line.returned_here <> now.returned_here \
+           OR COALESCE(order_line.variant, '') <> COALESCE(now.variant, ''))",
+        rows = placeholders(lines.len(), 8),
+        tenant = values.len() - 1,
+        order = values.len(),
+    );
+    tx.execute_built(sql, &values).await?;
     Ok(())
 }
 

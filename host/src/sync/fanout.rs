@@ -105,12 +105,8 @@ pub async fn sold_at(
 ) -> Result<(), Error> {
     let external: Vec<&str> = units.keys().map(String::as_str).collect();
     let listings = listings::find_external(tx, &ctx.tenant, connection, &external).await?;
-    for (external_id, sold) in units {
-        if let Some(listing) = listings.get(external_id) {
-            store::told_less(tx, ctx, &listing.id, *sold, placed_at).await?;
-        }
-    }
-    Ok(())
+    let sold = units.iter().filter_map(|(external_id, units)| Some((listings.get(external_id)?.id.clone(), *units))).collect();
+    store::told_less(tx, ctx, &sold, placed_at).await
 }
 
 /// The shop changed something whose effect on its own quantities is not known: they are read before the next push.

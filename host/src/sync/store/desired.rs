@@ -197,29 +197,47 @@ pub async fn judge_anew(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, 
     Ok(())
 }
 
-/// The shop itself has sold `units` at `placed_at`: what it was told moves along. Only if the sale is clearly younger than
+/// The shop itself has sold so many units at `placed_at`: what it was told moves along. Only if the sale is clearly younger than
 /// the last push; a sale around it may have been overwritten, and then what the shop shows is not known.
-pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, units: i64, placed_at: i64) -> Result<()> {
-    let row = tx
-        .fetch_optional(
-            "SELECT told, told_at FROM desired WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
-            args![&ctx.tenant, listing],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(()) };
-    let Some(Shows::Quantities(mut known)) = told(&row, 0)? else { return told_unknown(tx, ctx, listing).await };
-    let younger = row.get::<Option<i64>>(1)?.is_some_and(|told_at| placed_at > told_at + CLOCK_SLACK_MS);
-    // With several places it is not known at which one the shop took it.
-    let moved = match known.0.len() {
-        1 if younger => known.0.values_mut().next().map(|quantity| *quantity -= units),
-        _ => None,
-    };
-    let text = moved.map(|()| serde_json::to_string(&known)).transpose()?;
-    tx.execute(
-        "UPDATE desired SET told = $3, doubted = CASE WHEN effect IS NULL THEN 0 ELSE 1 END WHERE tenant = $1 AND listing = $2 AND field = 'stock'",
-        args![&ctx.tenant, listing, text],
-    )
-    .await?;
+pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, sold: &BTreeMap<ListingId, i64>, placed_at: i64) -> Result<()> {
+    if sold.is_empty() {
+        return Ok(());
+    }
+    let mut values: Vec<Value> = sold.keys().map(Value::from).collect();
+    values.push(Value::from(&ctx.tenant));
+    let sql = format!(
+        "SELECT listing, told, told_at FROM desired WHERE tenant = ${} AND field = 'stock' AND listing IN {} ORDER BY listing{}",
+        values.len(),
+        placeholders(1, sold.len()),
+        tx.dialect().for_update()
+    );
+    let mut now: Vec<Value> = Vec::new();
+    for row in tx.fetch_built(sql, &values).await? {
+        let (listing, told_at): (ListingId, Option<i64>) = (row.get(0)?, row.get(2)?);
+        let younger = told_at.is_some_and(|told_at| placed_at > told_at + CLOCK_SLACK_MS);
+        let moved = match told(&row, 1)? {
+            // With several places it is not known at which one the shop took it.
+            Some(Shows::Quantities(mut known)) if younger && known.0.len() == 1 => {
+                known.0.values_mut().for_each(|quantity| *quantity -= sold[&listing]);
+                Some(serde_json::to_string(&known)?)
+            }
+            _ => None,
+        };
+        now.extend_from_slice(args![&listing, moved]);
+    }
+    if now.is_empty() {
+        return Ok(());
+    }
+    let rows = now.len() / 2;
+    now.push(Value::from(&ctx.tenant));
+    let sql = format!(
+        "WITH now (listing, told) AS (VALUES {}) \
+         UPDATE desired SET told = now.told, doubted = CASE WHEN effect IS NULL THEN 0 ELSE 1 END \
+         FROM now WHERE tenant = ${} AND desired.listing = now.listing AND field = 'stock'",
+        placeholders(rows, 2),
+        now.len()
+    );
+    tx.execute_built(sql, &now).await?;
     Ok(())
 }
 
