@@ -206,8 +206,6 @@ pub async fn replay_all(store: &Store, ctx: &Ctx, which: &Filter) -> Result<u64,
                     for id in &ids {
                         lanes.extend(store::reopen(tx, &ctx, id).await?);
                     }
-                    lanes.sort();
-                    lanes.dedup();
                     Ok::<_, Error>(lanes::make_due_many(tx, &ctx, &lanes, ctx.now_ms()).await?)
                 })
             })

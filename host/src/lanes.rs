@@ -37,18 +37,17 @@ use crate::ctx::Ctx;
 use crate::id::ConnectionId;
 use crate::store::{Sql, WriteTx};
 
-/// Asks for a run of the lane at `at_ms` or earlier; creates the lane if need be. Written with the last statements of the unit of
-/// work, since everybody who asks for a busy lane waits for whoever asked before.
+/// Asks for a run of the lane at `at_ms` or earlier; creates the lane if need be.
 pub async fn make_due(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey, at_ms: i64) -> Result<(), crate::store::Error> {
     make_due_many(tx, ctx, std::slice::from_ref(lane), at_ms).await
 }
 
-/// [`make_due`] for a fan-out.
+/// [`make_due`] for a fan-out: one statement for up to some hundred lanes, rows locked in the order of their ids.
 pub async fn make_due_many(tx: &mut WriteTx, ctx: &Ctx, lanes: &[LaneKey], at_ms: i64) -> Result<(), crate::store::Error> {
     if lanes.is_empty() {
         return Ok(());
     }
-    tx.at_end::<store::Wishes>().add(&ctx.tenant, lanes, at_ms);
+    store::make_due(tx, &ctx.tenant, lanes, at_ms).await?;
     tx.ring();
     Ok(())
 }

@@ -15,7 +15,6 @@ mod tables;
 pub mod transfer;
 mod value;
 
-use std::any::Any;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -198,15 +197,8 @@ pub struct ReadConn(Conn);
 /// A unit of work. Only the store opens and commits one.
 pub struct WriteTx {
     conn: Conn,
-    at_end: Vec<Box<dyn AtEnd>>,
     after_commit: Vec<Box<dyn FnOnce() + Send>>,
     bell: Bell,
-}
-
-/// What a unit of work gathers and writes with its last statements: rows that others wait for are locked for the shortest time, and
-/// written once.
-pub trait AtEnd: Any + Send {
-    fn write<'t>(self: Box<Self>, tx: &'t mut WriteTx) -> BoxFuture<'t, Result<(), Error>>;
 }
 
 enum Conn {
@@ -219,33 +211,7 @@ enum Conn {
 
 impl WriteTx {
     fn new(conn: Conn, bell: Bell) -> Self {
-        Self { conn, at_end: Vec::new(), after_commit: Vec::new(), bell }
-    }
-
-    /// What this unit of work has gathered of `T` so far.
-    pub fn at_end<T: AtEnd + Default>(&mut self) -> &mut T {
-        let known = self.at_end.iter().position(|gathered| (&**gathered as &dyn Any).is::<T>());
-        let at = known.unwrap_or_else(|| {
-            self.at_end.push(Box::<T>::default());
-            self.at_end.len() - 1
-        });
-        let gathered: &mut dyn Any = &mut *self.at_end[at];
-        gathered.downcast_mut().unwrap_or_else(|| unreachable!("found by its type"))
-    }
-
-    /// Does the work and what it left for its end.
-    async fn run<T, E: From<Error>>(&mut self, work: impl for<'t> FnOnce(&'t mut WriteTx) -> BoxFuture<'t, Result<T, E>>) -> Result<T, E> {
-        let done = work(self).await?;
-        while let Some(gathered) = self.at_end.pop() {
-            gathered.write(self).await?;
-        }
-        Ok(done)
-    }
-
-    /// Nothing of the unit of work stands.
-    fn forget(&mut self) {
-        self.at_end.clear();
-        self.after_commit.clear();
+        Self { conn, after_commit: Vec::new(), bell }
     }
 
     /// Runs when, and only when, this unit of work is durable.

@@ -206,6 +206,11 @@ impl Claim {
         self.0.claims > 1
     }
 
+    /// Without an orderly end of this run the lane is set aside.
+    pub(super) fn is_last_try(&self) -> bool {
+        self.0.claims >= MAX_CLAIMS
+    }
+
     pub fn is_finished(&self) -> bool {
         self.0.finished.load(Ordering::Acquire)
     }

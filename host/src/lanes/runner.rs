@@ -1,10 +1,10 @@
 //! The loop that claims due lanes and runs their handlers.
 //!
 //! One runner per process. It claims no more than it can start at once, so that a claim is a started handler and the claims
-//! counter tells crashes. A lane whose former holder died is a suspect: a runner has at most one of them at work, so that
-//! lanes that merely ran beside a handler that kills the process do not collect its crashes. And the last of its tries is left to a
-//! process that has stood for a whole lease: where processes are killed again and again for another reason, work that was there each
-//! time is not to blame.
+//! counter tells crashes. A lane whose former holder died is a suspect, and left to a process that has stood for a whole lease, about as
+//! long as the dead one's lease lasts: where processes are killed again and again for another reason, work that was there each time is not
+//! to blame. A runner has at most one suspect on its last try, so that lanes that merely ran beside a handler that kills the process are not
+//! blamed either.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -97,6 +97,8 @@ impl Limits {
     }
 }
 
+/// Suspects at work at once.
+const SUSPECTS: usize = 16;
 /// A claim may come back empty although lanes looked due, because another process was faster.
 const EMPTY_CLAIM_PAUSE_MS: i64 = 250;
 const FAILED_WRITE_PAUSE_MS: i64 = 1_000;
@@ -183,7 +185,7 @@ impl Runner {
         loop {
             let now = self.ctx.now_ms();
             let stands_at = self.born_at + self.pace.lease_ms;
-            let last_try = now >= stands_at;
+            let last_try = !self.held.values().any(Claim::is_last_try);
             let seen = store::due(&mut self.store.read().await?, last_try).await?;
             if seen.fires_at <= now && self.fire_schedules().await? > 0 {
                 continue;
@@ -205,13 +207,13 @@ impl Runner {
                 free -= *wanted;
             }
             slots.retain(|(_, wanted)| *wanted > 0);
-            let may_suspect = free > 0 && seen.expires_at <= now && !self.held.values().any(Claim::is_suspect);
-            let kinds: Vec<LaneKind> = if may_suspect { self.handlers.0.keys().copied().collect() } else { Vec::new() };
-            if slots.is_empty() && kinds.is_empty() {
+            let taken_over = now >= stands_at && seen.expires_at <= now;
+            let suspects = if taken_over { self.suspects(free, last_try) } else { Suspects::default() };
+            if slots.is_empty() && suspects.is_empty() {
                 return Ok(later);
             }
             self.turn = self.turn.wrapping_add(1);
-            let claims = self.claim(now, slots, Suspects { kinds, last_try }).await?;
+            let claims = self.claim(now, slots, suspects).await?;
             if claims.is_empty() {
                 return Ok(later.min(now + EMPTY_CLAIM_PAUSE_MS));
             }
@@ -221,12 +223,19 @@ impl Runner {
         }
     }
 
+    fn suspects(&self, free: usize, last_try: bool) -> Suspects {
+        let held = self.held.values().filter(|claim| claim.is_suspect()).count();
+        let room = SUSPECTS.saturating_sub(held).min(free);
+        let last_try = last_try && room > 0;
+        Suspects { kinds: self.handlers.0.keys().copied().collect(), more: room - usize::from(last_try), last_try }
+    }
+
     async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Suspects) -> Result<Vec<Claim>, crate::store::Error> {
         let (owner, lease_ms) = (self.ctx.ids.body(), self.pace.lease_ms);
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    if !suspects.kinds.is_empty() {
+                    if !suspects.is_empty() {
                         for (tenant, lane) in store::quarantine_crashed(tx, now).await? {
                             tracing::warn!(tenant, lane, "lane quarantined: the process ended every time it ran");
                         }

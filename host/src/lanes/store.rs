@@ -1,15 +1,11 @@
 //! SQL on the table `lane`. Rows of all tenants are claimed by the same statements; everything else names its tenant.
 
-use std::collections::BTreeMap;
-
-use futures::future::BoxFuture;
-
 use super::model::{Claim, End, LaneKey, LaneKind, MAX_CLAIMS, NEVER};
 use super::schedule::NEXT_AT_SQL;
 use crate::args;
 use crate::ctx::Tenant;
 use crate::id::ConnectionId;
-use crate::store::{AtEnd, Error, Row, Sql, Value, WriteTx, placeholders};
+use crate::store::{Error, Row, Sql, Value, WriteTx, placeholders};
 
 /// Both databases use a partial index only where its condition is repeated, text for text.
 macro_rules! free_and_live {
@@ -23,73 +19,48 @@ macro_rules! held {
     };
 }
 
-/// Lanes that a process holds, or held when it ended; without `last_try` not those whose next claim would be their last.
-fn held(last_try: bool) -> String {
-    if last_try { held!().to_owned() } else { format!("{} AND claims <> {}", held!(), MAX_CLAIMS - 1) }
-}
-
 /// Fifteen values a row; well under the limit of parameters of either database.
 const ROWS_PER_INSERT: usize = 500;
 
-/// Runs that a unit of work asks for, each lane once, rows locked in the order of their ids.
-#[derive(Default)]
-pub struct Wishes(BTreeMap<(String, String), (LaneKey, i64)>);
-
-impl Wishes {
-    pub fn add(&mut self, tenant: &Tenant, lanes: &[LaneKey], at_ms: i64) {
-        for lane in lanes {
-            let wished = self.0.entry((tenant.as_str().to_owned(), lane.id())).or_insert_with(|| (lane.clone(), at_ms));
-            wished.1 = wished.1.min(at_ms);
+pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_ms: i64) -> Result<(), Error> {
+    let mut lanes: Vec<(String, &LaneKey)> = lanes.iter().map(|lane| (lane.id(), lane)).collect();
+    lanes.sort();
+    lanes.dedup();
+    for chunk in lanes.chunks(ROWS_PER_INSERT) {
+        let mut values = Vec::with_capacity(chunk.len() * 15);
+        for (id, lane) in chunk {
+            values.extend_from_slice(args![
+                tenant,
+                id,
+                lane.flow(),
+                lane.kind.as_str(),
+                lane.connection_text(),
+                &lane.subject,
+                0i64,
+                "",
+                0i64,
+                at_ms,
+                NEVER,
+                0i64,
+                0i64,
+                0i64,
+                0i64
+            ]);
         }
+        // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
+        let sql = format!(
+            "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures, outages)
+             VALUES {}
+             ON CONFLICT (tenant, id) DO UPDATE SET
+               wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
+               next_due = CASE WHEN lane.owner <> '' THEN lane.next_due
+                               WHEN excluded.next_due < lane.not_before THEN lane.not_before
+                               ELSE excluded.next_due END
+             WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
+            placeholders(chunk.len(), 15)
+        );
+        tx.execute_built(sql, &values).await?;
     }
-}
-
-impl AtEnd for Wishes {
-    fn write<'t>(self: Box<Self>, tx: &'t mut WriteTx) -> BoxFuture<'t, Result<(), Error>> {
-        Box::pin(async move {
-            let wishes: Vec<_> = self.0.into_iter().collect();
-            for chunk in wishes.chunks(ROWS_PER_INSERT) {
-                make_due(tx, chunk).await?;
-            }
-            Ok(())
-        })
-    }
-}
-
-async fn make_due(tx: &mut WriteTx, wishes: &[((String, String), (LaneKey, i64))]) -> Result<(), Error> {
-    let mut values = Vec::with_capacity(wishes.len() * 15);
-    for ((tenant, id), (lane, at_ms)) in wishes {
-        values.extend_from_slice(args![
-            tenant,
-            id,
-            lane.flow(),
-            lane.kind.as_str(),
-            lane.connection_text(),
-            &lane.subject,
-            0i64,
-            "",
-            0i64,
-            *at_ms,
-            NEVER,
-            0i64,
-            0i64,
-            0i64,
-            0i64
-        ]);
-    }
-    // A wish that changes nothing writes nothing, yet locks the row: whoever claims it afterwards sees this work.
-    let sql = format!(
-        "INSERT INTO lane (tenant, id, flow, kind, connection, subject, epoch, owner, lease_until, next_due, wish_at, not_before, claims, failures, outages)
-         VALUES {}
-         ON CONFLICT (tenant, id) DO UPDATE SET
-           wish_at = CASE WHEN lane.owner = '' THEN lane.wish_at ELSE excluded.next_due END,
-           next_due = CASE WHEN lane.owner <> '' THEN lane.next_due
-                           WHEN excluded.next_due < lane.not_before THEN lane.not_before
-                           ELSE excluded.next_due END
-         WHERE excluded.next_due < CASE WHEN lane.owner = '' THEN lane.next_due ELSE lane.wish_at END",
-        placeholders(wishes.len(), 15)
-    );
-    tx.execute_built(sql, &values).await?;
     Ok(())
 }
 
@@ -104,7 +75,7 @@ pub struct Due {
 }
 
 /// Cost grows with the number of flows that wait for anything, not with the number of lanes. Without `last_try`, leases that would
-/// be followed by a lane's last claim are passed over.
+/// be followed by a lane's last claim do not count.
 pub async fn due(conn: &mut impl Sql, last_try: bool) -> Result<Due, Error> {
     let rows = conn
         .fetch_all(
@@ -134,18 +105,27 @@ pub async fn due(conn: &mut impl Sql, last_try: bool) -> Result<Due, Error> {
             flows.push((kind, flow, at));
         }
     }
-    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}), {NEXT_AT_SQL}", held(last_try));
+    let passed_over = if last_try { String::new() } else { format!(" AND claims <> {}", MAX_CLAIMS - 1) };
+    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}{passed_over}), {NEXT_AT_SQL}", held!());
     let row = conn.fetch_built(sql, &[]).await?.into_iter().next();
     let at = |column: usize| row.as_ref().map_or(Ok(None), |row| row.get::<Option<i64>>(column)).map(|at| at.unwrap_or(NEVER));
     Ok(Due { flows, expires_at: at(0)?, fires_at: at(1)? })
 }
 
 /// Which lanes whose holder died a runner may take.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Suspects {
-    /// None of them: no suspect at all.
     pub kinds: Vec<LaneKind>,
+    /// How many that may be tried once more after this.
+    pub more: usize,
+    /// One that may not.
     pub last_try: bool,
+}
+
+impl Suspects {
+    pub fn is_empty(&self) -> bool {
+        self.more == 0 && !self.last_try
+    }
 }
 
 /// Quarantines lanes whose last allowed claim ended without a word; returns tenant and id of each.
@@ -165,7 +145,7 @@ pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(St
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Claims up to so many lanes of each flow, and one lane whose holder died, if it may be one.
+/// Claims up to so many lanes of each flow, and of those whose holder died as many as it may be.
 pub async fn claim(
     tx: &mut WriteTx,
     owner: &str,
@@ -188,13 +168,17 @@ pub async fn claim(
             free_and_live!()
         ));
     }
-    if !suspects.kinds.is_empty() {
-        let kinds: Vec<String> = suspects.kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
-        picks.push(format!(
-            "SELECT tenant, id FROM lane WHERE {} AND next_due <= $1 AND kind IN ({}) ORDER BY next_due LIMIT 1{skip}",
-            held(suspects.last_try),
-            kinds.join(", ")
-        ));
+    let kinds = if suspects.is_empty() { &[] } else { suspects.kinds.as_slice() };
+    let kinds: Vec<String> = kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
+    for (tries, slots) in [("<", suspects.more), ("=", usize::from(suspects.last_try))] {
+        if slots > 0 {
+            picks.push(format!(
+                "SELECT tenant, id FROM lane WHERE {} AND next_due <= $1 AND claims {tries} {} AND kind IN ({}) ORDER BY next_due LIMIT {slots}{skip}",
+                held!(),
+                MAX_CLAIMS - 1,
+                kinds.join(", ")
+            ));
+        }
     }
     if picks.is_empty() {
         return Ok(Vec::new());

@@ -64,7 +64,7 @@ impl Postgres {
         let mut tx = WriteTx::new(Conn::Postgres(self.acquire().await?), self.bell.clone());
         let task = tokio::spawn(async move {
             tx.raw("BEGIN").await?;
-            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), tx.run(work))).catch_unwind().await;
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(&mut tx))).catch_unwind().await;
             match outcome {
                 Ok(Ok(value)) => {
                     tx.raw("COMMIT").await?;

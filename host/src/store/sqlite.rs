@@ -175,7 +175,7 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut WriteTx) -> BoxFuture<'t, bool> {
         Box::pin(async move {
             let Some(work) = self.work.take() else { return false };
-            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), tx.run(work))).catch_unwind().await;
+            let outcome = std::panic::AssertUnwindSafe(WRITE_OPEN.scope((), work(tx))).catch_unwind().await;
             self.result = outcome.ok();
             matches!(self.result, Some(Ok(_)))
         })
@@ -230,7 +230,7 @@ fn write_loop(mut tx: WriteTx, mut queue: mpsc::Receiver<Box<dyn Job>>, poison: 
             Ending::Poisoned => tracing::error!(units = group.len(), "a group of writes could not be made durable"),
         }
         if !matches!(ending, Ending::Committed) {
-            tx.forget();
+            tx.after_commit.clear();
             let _ = block_on(tx.raw("ROLLBACK"));
         }
         if matches!(ending, Ending::Poisoned) {
@@ -255,7 +255,7 @@ fn run_in_savepoint(job: &mut dyn Job, tx: &mut WriteTx, hooks: &mut Vec<Box<dyn
         hooks.append(&mut tx.after_commit);
         block_on(tx.raw("RELEASE work"))
     } else {
-        tx.forget();
+        tx.after_commit.clear();
         block_on(tx.raw("ROLLBACK TO work; RELEASE work"))
     };
     ended.err().map(|error| Ending::of(&error, false))

@@ -142,9 +142,9 @@ async fn taken_over(place: &Place, jump: i64) -> bool {
         Runner::new(store.clone(), ctx.clone(), Handlers::new().with(LaneKind::Reconcile, holder.clone()), lanes::Limits::default());
     let first = tokio::spawn(async move { first.run_until_idle().await });
     let _ = holder.entered.acquire().await.unwrap();
-    clock.advance(jump);
     let diary = Diary::default();
     let mut second = Runner::new(store.clone(), ctx, Handlers::new().with(LaneKind::Reconcile, diary.clone()), lanes::Limits::default());
+    clock.advance(jump);
     second.run_until_idle().await.unwrap();
     holder.hold.add_permits(1);
     first.await.unwrap().unwrap();
