@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::push::{Field, Prices, STOCK, Shows, Told, price};
+use super::upkeep::DAY_MS;
 use super::{Error, fanout, store};
 use crate::connections::Connection;
 use crate::ctx::{Ctx, Tenant};
@@ -18,8 +19,6 @@ use crate::listings::ChannelListing;
 use crate::money::Money;
 use crate::pricing;
 use crate::store::{Sql, WriteTx};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// How much a picture of a listing is worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -13,7 +13,7 @@ use crate::inbox;
 use crate::lanes::{self, Claim, Handler, HandlerError, LaneKey, LaneKind, Outcome, schedule};
 use crate::store::WriteTx;
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// When merchants sleep.
 const HOUR: i8 = 3;
 /// A local time can come twice within hours, never within weeks.

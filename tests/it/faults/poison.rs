@@ -55,7 +55,7 @@ async fn a_process_that_may_die() {
     let limits = lanes::Limits::default().with(LaneKind::Reconcile, lanes::model::Cap { total: 16, per_connection: 16 });
     let mut runner = Runner::new(store.clone(), ctx.clone(), handlers, limits);
     runner.run_until_idle().await.unwrap();
-    // The last try of three is made by a process that has stood for a lease.
+    // What a dead process held is taken up by one that has stood for a lease.
     ctx.clock.advance(LEASE_MS);
     runner.run_until_idle().await.unwrap();
     store.close().await;

@@ -258,7 +258,6 @@ async fn an_upgrade_survives_a_power_cut_at_every_moment() {
             }
             cut_at += 1;
         }
-        eprintln!("{cut_at} operations of the disk, {undone} cuts before its commit");
         assert!(cut_at > 5 && undone > 2, "the cuts met no migration: {cut_at} operations, {undone} cuts before its commit");
     }
 }
