@@ -21,7 +21,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-pub use copy::{damage, kept_before};
+pub use copy::{damage, kept_before, sync_folder};
 pub use dialect::Dialect;
 pub use error::{Cause, Error, chain, is_contended, is_outage};
 pub use postgres::Listener;

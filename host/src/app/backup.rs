@@ -125,7 +125,7 @@ async fn copy(store: &Store, file: &Path) -> Result<u64, String> {
         let written = std::fs::File::open(&aside).and_then(|copy| copy.sync_all().map(|()| copy));
         let bytes = written.and_then(|copy| copy.metadata()).map_err(|error| error.to_string())?.len();
         std::fs::rename(&aside, file).map_err(|error| error.to_string())?;
-        sync_folder(file);
+        crate::store::sync_folder(file);
         Ok(bytes)
     };
     let copied: Result<u64, String> = copied.await;
@@ -139,13 +139,6 @@ fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
-}
-
-/// A new name is durable only when its folder is; best effort, as some file systems refuse it.
-fn sync_folder(file: &Path) {
-    if let Some(folder) = file.parent().and_then(|folder| std::fs::File::open(folder).ok()) {
-        let _ = folder.sync_all();
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +189,7 @@ pub async fn restore(wish: &Wish<'_>, vault: &Vault) -> Result<(), Refused> {
         look_at(wish.file, &aside, vault).await?;
         std::fs::File::open(&aside).and_then(|copy| copy.sync_all()).map_err(unusable(&aside))?;
         std::fs::rename(&aside, wish.database).map_err(unusable(wish.database))?;
-        sync_folder(wish.database);
+        crate::store::sync_folder(wish.database);
         Ok(())
     };
     let restored: Result<(), Refused> = restored.await;

@@ -83,7 +83,7 @@ impl MasterKey {
         let linked = written.and_then(|()| std::fs::hard_link(&aside, path));
         let _ = std::fs::remove_file(&aside);
         linked.map_err(failed("created"))?;
-        sync_folder(path);
+        crate::store::sync_folder(path);
         Ok(made)
     }
 
@@ -140,13 +140,6 @@ fn refuse_open_mode(path: &Path) -> Result<(), Error> {
 #[cfg(not(unix))]
 fn refuse_open_mode(_: &Path) -> Result<(), Error> {
     Ok(())
-}
-
-/// A new name in a folder is durable only when the folder is; best effort, as some file systems refuse it.
-fn sync_folder(path: &Path) {
-    if let Some(folder) = path.parent().and_then(|folder| std::fs::File::open(folder).ok()) {
-        let _ = folder.sync_all();
-    }
 }
 
 #[cfg(test)]

@@ -60,7 +60,16 @@ fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
 
 fn make_durable(part: &Path, kept: &Path) -> std::io::Result<()> {
     std::fs::File::open(part)?.sync_all()?;
-    std::fs::rename(part, kept)
+    std::fs::rename(part, kept)?;
+    sync_folder(kept);
+    Ok(())
+}
+
+/// A new name in a folder is durable only when the folder is; best effort, as some file systems refuse it.
+pub fn sync_folder(file: &Path) {
+    if let Some(folder) = file.parent().and_then(|folder| std::fs::File::open(folder).ok()) {
+        let _ = folder.sync_all();
+    }
 }
 
 /// What the own check of a database file that nobody uses finds wrong, if anything. Changes nothing and leaves nothing beside it.

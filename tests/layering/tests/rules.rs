@@ -49,7 +49,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// What only some rooms may name: tokens, rooms, reason.
 const ONLY_IN: &[(&[&str], &[&str], &str)] = &[
-    (&["sqlx"], &["store"], "only the store names a database driver"),
+    (&["sqlx", "rusqlite"], &["store"], "only the store names a database driver"),
     (&["reqwest"], &["egress"], "only egress opens outbound connections"),
     (&["wasmtime"], &["plugins"], "only the plugin host knows the sandbox's engine"),
     (&["axum"], &["api", "admin", "app", "demo"], "only the edges speak HTTP to the outside"),
