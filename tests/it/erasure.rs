@@ -330,7 +330,10 @@ async fn the_files_of_a_server_hold_no_buyer_and_lose_a_destroyed_key_when_its_t
     let (tables, log) = (cluster.data_folder().join("base"), cluster.data_folder().join("pg_wal"));
     // Outside of a unit of work, where the server would refuse it.
     let tell = async |sql: &'static str| drop(hub.read().await.fetch_all(sql, &[]).await.unwrap());
-    tell("CHECKPOINT").await;
+    // The hub and the server both have tables counted in their own time; what was counted is in the files too.
+    for sql in ["ANALYZE", "CHECKPOINT"] {
+        tell(sql).await;
+    }
     let old = keys(&hub).await.remove(0);
     assert!(!holding_below(&tables, &old).is_empty() && !holding_below(&log, &old).is_empty(), "the search finds what is there");
     hub.app.erase(&hub.app.ctx, Whom::Email(CANARIES[2].into())).await.unwrap();

@@ -1,10 +1,11 @@
 //! The loop that claims due lanes and runs their handlers.
 //!
 //! One runner per process. It claims no more than it can start at once, so that a claim is a started handler and the claims
-//! counter tells crashes. A lane whose former holder died is a suspect, and left to a process that has stood for a whole lease, about as
-//! long as the dead one's lease lasts: where processes are killed again and again for another reason, work that was there each time is not
-//! to blame. A runner has at most one suspect on its last try, so that lanes that merely ran beside a handler that kills the process are not
-//! blamed either.
+//! counter tells crashes. What it left behind itself, because the database was away, it takes again without counting: it lives. A lane that
+//! another process left is a suspect, and left to a process that has stood for a whole lease with its database, about as long as the other's
+//! lease lasts: where processes are killed again and again for another reason, work that was there each time is not to blame, and one that
+//! lives comes first to its own. A runner has at most one suspect on its last try, so that lanes that merely ran beside a handler that kills
+//! the process are not blamed either.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -114,7 +115,10 @@ pub struct Runner {
     handlers: Handlers,
     limits: Limits,
     pace: Pace,
-    born_at: i64,
+    /// How the owners of all its claims begin.
+    process: String,
+    /// Since when the process and its database have stood.
+    stands_since: i64,
     tasks: JoinSet<()>,
     held: HashMap<Id, Claim>,
     turn: usize,
@@ -122,8 +126,8 @@ pub struct Runner {
 
 impl Runner {
     pub fn new(store: Store, ctx: Ctx, handlers: Handlers, limits: Limits) -> Self {
-        let born_at = ctx.now_ms();
-        Self { store, ctx, handlers, limits, pace: Pace::default(), born_at, tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
+        let (process, stands_since, pace) = (format!("{}/", ctx.ids.body()), ctx.now_ms(), Pace::default());
+        Self { store, ctx, handlers, limits, pace, process, stands_since, tasks: JoinSet::new(), held: HashMap::new(), turn: 0 }
     }
 
     #[must_use]
@@ -142,12 +146,11 @@ impl Runner {
                 self.steer_clock().await;
                 steer_at = clock.now_ms() + self.pace.sweep_ms;
             }
-            self.renew_if_due(&mut renew_at).await;
             if clock.now_ms() >= rearm_at {
                 rearm_at = clock.now_ms() + REARM_MS;
                 self.rearm_schedules().await;
             }
-            let next_at = match self.claim_due().await {
+            let next_at = match self.renew_and_claim(&mut renew_at).await {
                 Ok(at) => at,
                 Err(_) if self.store.is_poisoned() => {
                     tracing::error!("lanes stand still: the database cannot be written");
@@ -155,6 +158,7 @@ impl Runner {
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "due lanes could not be claimed");
+                    self.stands_since = clock.now_ms();
                     clock.now_ms() + FAILED_WRITE_PAUSE_MS
                 }
             };
@@ -163,7 +167,7 @@ impl Runner {
                 () = &mut stop => break,
                 Some(ended) = self.tasks.join_next_with_id() => self.note_ends(ended),
                 () = wake.wait() => {}
-                () = clock.sleep_until(next_at.min(sweep_at).min(renew_at)) => {}
+                () = clock.sleep_until(next_at.min(sweep_at)) => {}
             }
         }
         self.wind_down(renew_at).await;
@@ -180,13 +184,19 @@ impl Runner {
         }
     }
 
+    /// In this order: what runs here must not look left behind.
+    async fn renew_and_claim(&mut self, renew_at: &mut i64) -> Result<i64, crate::store::Error> {
+        self.renew_if_due(renew_at).await?;
+        Ok(self.claim_due().await?.min(*renew_at))
+    }
+
     /// Starts what is due and has a free slot; returns when to look again if nothing wakes the runner before.
     async fn claim_due(&mut self) -> Result<i64, crate::store::Error> {
         loop {
             let now = self.ctx.now_ms();
-            let stands_at = self.born_at + self.pace.lease_ms;
-            let last_try = !self.held.values().any(Claim::is_last_try);
-            let seen = store::due(&mut self.store.read().await?, last_try).await?;
+            let stands_at = self.stands_since + self.pace.lease_ms;
+            let suspects = self.suspects(now >= stands_at);
+            let seen = store::due(&mut self.store.read().await?, &suspects).await?;
             if seen.fires_at <= now && self.fire_schedules().await? > 0 {
                 continue;
             }
@@ -207,8 +217,7 @@ impl Runner {
                 free -= *wanted;
             }
             slots.retain(|(_, wanted)| *wanted > 0);
-            let taken_over = now >= stands_at && seen.expires_at <= now;
-            let suspects = if taken_over { self.suspects(free, last_try) } else { Suspects::default() };
+            let suspects = suspects.at_most(if seen.expires_at <= now { free } else { 0 });
             if slots.is_empty() && suspects.is_empty() {
                 return Ok(later);
             }
@@ -223,24 +232,24 @@ impl Runner {
         }
     }
 
-    fn suspects(&self, free: usize, last_try: bool) -> Suspects {
+    fn suspects(&self, of_others: bool) -> Suspects {
         let held = self.held.values().filter(|claim| claim.is_suspect()).count();
-        let room = SUSPECTS.saturating_sub(held).min(free);
-        let last_try = last_try && room > 0;
-        Suspects { kinds: self.handlers.0.keys().copied().collect(), more: room - usize::from(last_try), last_try }
+        let last_try = !self.held.values().any(Claim::is_last_try);
+        let kinds = self.handlers.0.keys().copied().collect();
+        Suspects { process: self.process.clone(), kinds, of_others, more: SUSPECTS.saturating_sub(held), last_try }
     }
 
     async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Suspects) -> Result<Vec<Claim>, crate::store::Error> {
-        let (owner, lease_ms) = (self.ctx.ids.body(), self.pace.lease_ms);
+        let (claim, lease_ms) = (self.ctx.ids.body(), self.pace.lease_ms);
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    if !suspects.is_empty() {
-                        for (tenant, lane) in store::quarantine_crashed(tx, now).await? {
+                    if suspects.of_others && !suspects.is_empty() {
+                        for (tenant, lane) in store::quarantine_crashed(tx, &suspects.process, now).await? {
                             tracing::warn!(tenant, lane, "lane quarantined: the process ended every time it ran");
                         }
                     }
-                    store::claim(tx, &owner, now, lease_ms, &slots, &suspects).await
+                    store::claim(tx, &claim, now, lease_ms, &slots, &suspects).await
                 })
             })
             .await
@@ -296,22 +305,19 @@ impl Runner {
         }
     }
 
-    async fn renew_if_due(&mut self, renew_at: &mut i64) {
+    async fn renew_if_due(&mut self, renew_at: &mut i64) -> Result<(), crate::store::Error> {
         let now = self.ctx.now_ms();
         if now < *renew_at {
-            return;
+            return Ok(());
+        }
+        let claims: Vec<Claim> = self.held.values().filter(|claim| !claim.is_finished()).cloned().collect();
+        if !claims.is_empty() {
+            let lease_ms = self.pace.lease_ms;
+            let lost = self.store.write(move |tx| Box::pin(async move { store::renew(tx, &claims, now, lease_ms).await })).await?;
+            lost.iter().for_each(Claim::mark_lost);
         }
         *renew_at = now + self.pace.renew_ms();
-        let claims: Vec<Claim> = self.held.values().filter(|claim| !claim.is_finished()).cloned().collect();
-        if claims.is_empty() {
-            return;
-        }
-        let lease_ms = self.pace.lease_ms;
-        let renewed = self.store.write(move |tx| Box::pin(async move { store::renew(tx, &claims, now, lease_ms).await })).await;
-        match renewed {
-            Ok(lost) => lost.iter().for_each(Claim::mark_lost),
-            Err(error) => tracing::warn!(error = %chain(&error), "leases could not be renewed"),
-        }
+        Ok(())
     }
 
     async fn wind_down(&mut self, mut renew_at: i64) {
@@ -320,7 +326,12 @@ impl Runner {
         while !self.tasks.is_empty() && clock.now_ms() < deadline {
             tokio::select! {
                 Some(ended) = self.tasks.join_next_with_id() => self.note_ends(ended),
-                () = clock.sleep_until(deadline.min(renew_at)) => self.renew_if_due(&mut renew_at).await,
+                () = clock.sleep_until(deadline.min(renew_at)) => {
+                    if let Err(error) = self.renew_if_due(&mut renew_at).await {
+                        tracing::warn!(error = %chain(&error), "leases could not be renewed");
+                        renew_at = clock.now_ms() + FAILED_WRITE_PAUSE_MS;
+                    }
+                }
             }
         }
         self.tasks.abort_all();

@@ -18,6 +18,18 @@ macro_rules! held {
         "claims > 0 AND quarantined_at IS NULL"
     };
 }
+/// The process that $2 stands for holds the lane, or left it behind.
+macro_rules! mine {
+    () => {
+        "substr(owner, 1, length($2)) = $2"
+    };
+}
+/// What a lane's claims come to when that process takes it now. It lives, so what it left behind is no crash.
+macro_rules! claims_then {
+    () => {
+        concat!("claims + CASE WHEN ", mine!(), " THEN 0 ELSE 1 END")
+    };
+}
 
 /// Fifteen values a row; well under the limit of parameters of either database.
 const ROWS_PER_INSERT: usize = 500;
@@ -74,9 +86,8 @@ pub struct Due {
     pub fires_at: i64,
 }
 
-/// Cost grows with the number of flows that wait for anything, not with the number of lanes. Without `last_try`, leases that would
-/// be followed by a lane's last claim do not count.
-pub async fn due(conn: &mut impl Sql, last_try: bool) -> Result<Due, Error> {
+/// Cost grows with the number of flows that wait for anything, not with the number of lanes.
+pub async fn due(conn: &mut impl Sql, suspects: &Suspects) -> Result<Due, Error> {
     let rows = conn
         .fetch_all(
             concat!(
@@ -105,17 +116,36 @@ pub async fn due(conn: &mut impl Sql, last_try: bool) -> Result<Due, Error> {
             flows.push((kind, flow, at));
         }
     }
-    let passed_over = if last_try { String::new() } else { format!(" AND claims <> {}", MAX_CLAIMS - 1) };
-    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}{passed_over}), {NEXT_AT_SQL}", held!());
-    let row = conn.fetch_built(sql, &[]).await?.into_iter().next();
+    let mut bound = Bound::new([Value::from(NEVER), Value::from(suspects.process.as_str())]);
+    let passed_over = if suspects.last_try { String::new() } else { format!(" AND {} <> {MAX_CLAIMS}", claims_then!()) };
+    let sql = format!("SELECT (SELECT MIN(next_due) FROM lane WHERE {}{passed_over}), {NEXT_AT_SQL}", suspects.sql(&mut bound));
+    let row = conn.fetch_built(sql, &bound.0).await?.into_iter().next();
     let at = |column: usize| row.as_ref().map_or(Ok(None), |row| row.get::<Option<i64>>(column)).map(|at| at.unwrap_or(NEVER));
     Ok(Due { flows, expires_at: at(0)?, fires_at: at(1)? })
 }
 
-/// Which lanes whose holder died a runner may take.
-#[derive(Clone, Debug, Default)]
+/// Parameters of a statement that is put together.
+struct Bound(Vec<Value>);
+
+impl Bound {
+    fn new(first: impl Into<Vec<Value>>) -> Self {
+        Self(first.into())
+    }
+
+    fn add(&mut self, value: impl Into<Value>) -> String {
+        self.0.push(value.into());
+        format!("${}", self.0.len())
+    }
+}
+
+/// Which lanes a runner may take whose lease ran out, though they are held.
+#[derive(Clone, Debug)]
 pub struct Suspects {
+    /// The runner's own process: how the owners of all its claims begin.
+    pub process: String,
     pub kinds: Vec<LaneKind>,
+    /// Those of other processes too. Its own it may always take.
+    pub of_others: bool,
     /// How many that may be tried once more after this.
     pub more: usize,
     /// One that may not.
@@ -126,57 +156,64 @@ impl Suspects {
     pub fn is_empty(&self) -> bool {
         self.more == 0 && !self.last_try
     }
+
+    pub fn at_most(self, places: usize) -> Self {
+        let last_try = self.last_try && places > 0;
+        Self { more: self.more.min(places - usize::from(last_try)), last_try, ..self }
+    }
+
+    /// A condition; $1 is the latest end of a lease, $2 the process.
+    fn sql(&self, bound: &mut Bound) -> String {
+        let kinds: Vec<String> = self.kinds.iter().map(|kind| bound.add(kind.as_str())).collect();
+        let whose = if self.of_others { String::new() } else { format!(" AND {}", mine!()) };
+        format!("{} AND next_due <= $1 AND kind IN ({}){whose}", held!(), kinds.join(", "))
+    }
 }
 
-/// Quarantines lanes whose last allowed claim ended without a word; returns tenant and id of each.
-pub async fn quarantine_crashed(tx: &mut WriteTx, now_ms: i64) -> Result<Vec<(String, String)>, Error> {
+/// Quarantines lanes whose last allowed claim another process died over; returns tenant and id of each.
+pub async fn quarantine_crashed(tx: &mut WriteTx, process: &str, now_ms: i64) -> Result<Vec<(String, String)>, Error> {
     let reason = format!("the process ended {MAX_CLAIMS} times while this lane was running");
     let rows = tx
         .fetch_all(
             concat!(
-                "UPDATE lane SET quarantined_at = $1, reason = $2, owner = '', lease_until = 0, wish_at = $3
+                "UPDATE lane SET quarantined_at = $1, reason = $3, owner = '', lease_until = 0, wish_at = $4
                  WHERE ",
                 held!(),
-                " AND next_due <= $1 AND claims >= $4 RETURNING tenant, id"
+                " AND next_due <= $1 AND ",
+                claims_then!(),
+                " > $5 RETURNING tenant, id"
             ),
-            args![now_ms, reason, NEVER, MAX_CLAIMS],
+            args![now_ms, process, reason, NEVER, MAX_CLAIMS],
         )
         .await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Claims up to so many lanes of each flow, and of those whose holder died as many as it may be.
+/// Claims up to so many lanes of each flow, and as many suspects as it may. `claim` tells these claims from others of the process.
 pub async fn claim(
     tx: &mut WriteTx,
-    owner: &str,
+    claim: &str,
     now_ms: i64,
     lease_ms: i64,
     flows: &[(String, usize)],
     suspects: &Suspects,
 ) -> Result<Vec<Claim>, Error> {
-    let mut values = vec![Value::from(now_ms), Value::from(owner), Value::from(now_ms.saturating_add(lease_ms)), Value::from(NEVER)];
-    let mut bind = |value: Value| {
-        values.push(value);
-        format!("${}", values.len())
-    };
+    let owner = format!("{}{claim}", suspects.process);
+    let mut bound = Bound::new([Value::from(now_ms), Value::from(suspects.process.as_str())]);
     let skip = tx.dialect().skip_locked();
     let mut picks: Vec<String> = Vec::new();
     for (flow, slots) in flows {
-        let (flow, slots) = (bind(Value::from(flow)), bind(Value::from(i64::try_from(*slots).unwrap_or(1))));
+        let (flow, slots) = (bound.add(flow.as_str()), bound.add(i64::try_from(*slots).unwrap_or(1)));
         picks.push(format!(
             "SELECT tenant, id FROM lane WHERE flow = {flow} AND next_due <= $1 AND {} ORDER BY next_due LIMIT {slots}{skip}",
             free_and_live!()
         ));
     }
-    let kinds = if suspects.is_empty() { &[] } else { suspects.kinds.as_slice() };
-    let kinds: Vec<String> = kinds.iter().map(|kind| bind(Value::from(kind.as_str()))).collect();
-    for (tries, slots) in [("<", suspects.more), ("=", usize::from(suspects.last_try))] {
+    for (then, slots) in [("<", suspects.more), ("=", usize::from(suspects.last_try))] {
         if slots > 0 {
+            let (left, claims) = (suspects.sql(&mut bound), claims_then!());
             picks.push(format!(
-                "SELECT tenant, id FROM lane WHERE {} AND next_due <= $1 AND claims {tries} {} AND kind IN ({}) ORDER BY next_due LIMIT {slots}{skip}",
-                held!(),
-                MAX_CLAIMS - 1,
-                kinds.join(", ")
+                "SELECT tenant, id FROM lane WHERE {left} AND {claims} {then} {MAX_CLAIMS} ORDER BY next_due LIMIT {slots}{skip}"
             ));
         }
     }
@@ -186,13 +223,16 @@ pub async fn claim(
     // Materialised, because PostgreSQL may otherwise run an inner select with LIMIT more than once.
     let parts: Vec<String> = picks.iter().enumerate().map(|(n, sql)| format!("p{n} (t, i) AS MATERIALIZED ({sql})")).collect();
     let union: Vec<String> = (0..picks.len()).map(|n| format!("SELECT t, i FROM p{n}")).collect();
+    let (new_owner, lease_until, no_wish) = (bound.add(owner.as_str()), bound.add(now_ms.saturating_add(lease_ms)), bound.add(NEVER));
     let sql = format!(
-        "WITH {} UPDATE lane SET epoch = epoch + 1, owner = $2, claims = claims + 1, lease_until = $3, next_due = $3, wish_at = $4
+        "WITH {} UPDATE lane SET epoch = epoch + 1, owner = {new_owner}, claims = {}, lease_until = {lease_until}, next_due = {lease_until},
+           wish_at = {no_wish}
          FROM ({}) AS picked WHERE tenant = t AND id = i RETURNING tenant, id, epoch, claims, failures, outages",
         parts.join(", "),
+        claims_then!(),
         union.join(" UNION ALL ")
     );
-    tx.fetch_built(sql, &values).await?.iter().map(|row| to_claim(row, owner)).collect()
+    tx.fetch_built(sql, &bound.0).await?.iter().map(|row| to_claim(row, &owner)).collect()
 }
 
 fn to_claim(row: &Row, owner: &str) -> Result<Claim, Error> {

@@ -38,16 +38,17 @@ async fn wish(db: &TestDb, lane: &LaneKey, at_ms: i64) {
 }
 
 /// One claim round as a runner makes it, over every flow and with suspects.
-async fn claim(db: &TestDb, owner: &str, slots: usize) -> Vec<Claim> {
-    let (now, owner) = (db.clock.now_ms(), owner.to_owned());
-    let due = store::due(&mut db.store.read().await.unwrap(), true).await.unwrap();
+async fn claim(db: &TestDb, process: &str, slots: usize) -> Vec<Claim> {
+    let (now, claim) = (db.clock.now_ms(), db.ctx().ids.body());
+    let suspects =
+        store::Suspects { process: format!("{process}/"), kinds: LaneKind::ALL.to_vec(), of_others: true, more: 4, last_try: true };
+    let due = store::due(&mut db.store.read().await.unwrap(), &suspects).await.unwrap();
     let flows: Vec<(String, usize)> = due.flows.into_iter().map(|(_, flow, _)| (flow, slots)).collect();
     db.store
         .write(move |tx| {
             Box::pin(async move {
-                store::quarantine_crashed(tx, now).await?;
-                store::claim(tx, &owner, now, LEASE_MS, &flows, &store::Suspects { kinds: LaneKind::ALL.to_vec(), more: 4, last_try: true })
-                    .await
+                store::quarantine_crashed(tx, &suspects.process, now).await?;
+                store::claim(tx, &claim, now, LEASE_MS, &flows, &suspects).await
             })
         })
         .await

@@ -171,6 +171,41 @@ on_both! {
         task.await.unwrap();
     }
 
+    async fn a_run_whose_end_could_not_be_stored_is_no_crash_of_a_process_that_lives(db: TestDb) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let handler = {
+            let runs = runs.clone();
+            By(move |_: &Ctx, _: &Claim| -> BoxFuture<'static, Ending> {
+                let left_behind = runs.fetch_add(1, Ordering::SeqCst) < 2 * MAX_CLAIMS as usize;
+                // The runner stores nothing of such a run, as it could not if the database were away.
+                Box::pin(async move { if left_behind { Err(HandlerError::Stale) } else { Ok(()) } })
+            })
+        };
+        wish(&db, &order_lane("7"), db.clock.now_ms()).await;
+        let mut runner = runner(&db, Handlers::new().with(LaneKind::Inbound, handler));
+        for run in 1..=2 * MAX_CLAIMS {
+            runner.run_until_idle().await.unwrap();
+            assert_eq!(runs.load(Ordering::SeqCst), run as usize);
+            let left = lane(&db, &order_lane("7")).await.unwrap();
+            assert_eq!((left.claims, left.quarantined_at), (1, None));
+            db.clock.advance(LEASE_MS);
+        }
+        runner.run_until_idle().await.unwrap();
+        assert!(lanes(&db).await.is_empty(), "the work is done");
+    }
+
+    async fn a_process_that_lives_goes_on_with_its_last_try_and_others_with_their_count(db: TestDb) {
+        wish(&db, &order_lane("7"), db.clock.now_ms()).await;
+        for process in ["a", "b", "c", "c", "c"] {
+            let claimed = claim(&db, process, 1).await;
+            assert_eq!(claimed.len(), 1, "{process}");
+            assert_eq!(claimed[0].is_last_try(), process == "c");
+            db.clock.advance(LEASE_MS);
+        }
+        assert!(claim(&db, "d", 1).await.is_empty());
+        assert!(lane(&db, &order_lane("7")).await.unwrap().quarantined_at.is_some());
+    }
+
     async fn a_long_run_keeps_its_lease_and_a_stopping_runner_gives_its_lanes_back(db: TestDb) {
         let (gate, started) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let handler = {
