@@ -6,6 +6,7 @@
 //!
 //! Verified first ([`verify`]), translated later (`sync`): a broken connector never loses a delivery.
 
+mod content;
 mod error;
 mod store;
 pub mod verify;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub use content::Content;
 pub use error::Error;
 pub use store::{Cause, Filter, Recorded, Row};
 
@@ -46,8 +48,7 @@ pub struct Delivery {
     pub gather_ms: i64,
     /// The sender's event id or a digest of topic and body.
     pub dedupe: String,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub content: Content,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

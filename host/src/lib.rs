@@ -17,6 +17,7 @@ pub mod ctx;
 pub mod demo;
 pub mod egress;
 pub mod fulfilment;
+mod hex;
 pub mod id;
 pub mod identity;
 pub mod inbox;

@@ -32,7 +32,13 @@ use crate::clock::Clock;
 /// A list of bound parameters: `args![&ctx.tenant, id, 5i64]`.
 #[macro_export]
 macro_rules! args {
-    ($($value:expr),* $(,)?) => { &[$($crate::store::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { &$crate::cells![$($value),*] };
+}
+
+/// The parameters of one row among several, to be appended to a list.
+#[macro_export]
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => { [$($crate::store::Value::from($value)),*] };
 }
 
 /// Which database, where.

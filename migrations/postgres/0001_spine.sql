@@ -1,5 +1,6 @@
 -- Times are Unix milliseconds (UTC), money is integer minor units, every key begins with the tenant.
--- The same text serves both databases; only the type of bytes has another name, and PostgreSQL must not keep keys in its statistics.
+-- The same text serves both databases, but for the name of bytes, for SQLite's trees (a small row lies in that of its key) and for PostgreSQL's
+-- statistics (which must not keep keys).
 
 -- One row per merchant.
 CREATE TABLE tenant (
@@ -28,8 +29,7 @@ CREATE TABLE data_key (
     PRIMARY KEY (tenant, id)
 );
 CREATE UNIQUE INDEX data_key_purpose ON data_key (tenant, purpose);
--- A sample of the values would outlive the destruction of a key.
-ALTER TABLE data_key ALTER COLUMN wrapped SET STATISTICS 0;
+ALTER TABLE data_key ALTER COLUMN wrapped SET STATISTICS 0; -- a sample of them would outlive their destruction
 
 CREATE TABLE secret (
     tenant      TEXT NOT NULL,
@@ -258,7 +258,8 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_external ON orders (tenant, connection, external_id);
 CREATE INDEX orders_number ON orders (tenant, number);
 CREATE INDEX orders_placed ON orders (tenant, placed_at);
-CREATE INDEX orders_attention ON orders (tenant, unmapped, short);
+CREATE INDEX orders_unmapped ON orders (tenant, placed_at) WHERE unmapped > 0;
+CREATE INDEX orders_short ON orders (tenant, placed_at) WHERE short > 0;
 
 CREATE TABLE order_line (
     tenant       TEXT NOT NULL,
@@ -344,7 +345,6 @@ CREATE TABLE inbox (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX inbox_lane ON inbox (tenant, lane, state, id);
-CREATE INDEX inbox_received ON inbox (tenant, received_at);
 
 CREATE TABLE inbox_key (
     tenant       TEXT NOT NULL,
@@ -384,10 +384,10 @@ CREATE TABLE lane (
     reason          TEXT,
     PRIMARY KEY (tenant, id)
 );
--- The first index finds work, the second lanes that are held or whose holder died.
+-- The first index finds work, the second lanes that are held or whose holder died, the third those that wait for the other side.
 CREATE INDEX lane_due ON lane (flow, next_due) WHERE claims = 0 AND quarantined_at IS NULL AND next_due < 9223372036854775807;
 CREATE INDEX lane_held ON lane (next_due) WHERE claims > 0 AND quarantined_at IS NULL;
-CREATE INDEX lane_connection ON lane (tenant, connection);
+CREATE INDEX lane_away ON lane (tenant, connection) WHERE outages > 0;
 
 -- What a listing should show, and what it was told. The value itself is computed when it is sent.
 CREATE TABLE desired (

@@ -1,5 +1,6 @@
 -- Times are Unix milliseconds (UTC), money is integer minor units, every key begins with the tenant.
--- The same text serves both databases; only the type of bytes has another name.
+-- The same text serves both databases, but for the name of bytes, for SQLite's trees (a small row lies in that of its key) and for PostgreSQL's
+-- statistics (which must not keep keys).
 
 -- One row per merchant.
 CREATE TABLE tenant (
@@ -15,7 +16,7 @@ CREATE TABLE setting (
     name    TEXT NOT NULL,
     value   TEXT NOT NULL,
     PRIMARY KEY (tenant, name)
-);
+) WITHOUT ROWID;
 
 -- Keys that seal data, themselves sealed by the master key. Destroying the row's key destroys what it sealed, in backups too.
 CREATE TABLE data_key (
@@ -72,7 +73,7 @@ CREATE TABLE identity (
     external_id  TEXT NOT NULL,
     internal_id  TEXT NOT NULL,
     PRIMARY KEY (tenant, kind, connection, external_id)
-);
+) WITHOUT ROWID;
 CREATE INDEX identity_internal ON identity (tenant, internal_id);
 
 CREATE TABLE product (
@@ -150,7 +151,7 @@ CREATE TABLE listing_level (
     quantity  BIGINT NOT NULL,
     read_at   BIGINT NOT NULL,
     PRIMARY KEY (tenant, listing, location)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE location (
     tenant      TEXT NOT NULL,
@@ -170,7 +171,7 @@ CREATE TABLE location_map (
     external_id TEXT NOT NULL,
     location    TEXT NOT NULL,
     PRIMARY KEY (tenant, connection, external_id)
-);
+) WITHOUT ROWID;
 
 -- The ledger. Nothing deletes or changes a row.
 CREATE TABLE movement (
@@ -203,7 +204,7 @@ CREATE TABLE stock (
     PRIMARY KEY (tenant, variant, location),
     CHECK (reserved >= 0),
     CHECK (on_hand - reserved >= -backorder_limit)
-);
+) WITHOUT ROWID;
 
 -- Personal data of a buyer, sealed under a key of that buyer's own. Erasing destroys the key.
 CREATE TABLE person (
@@ -256,7 +257,8 @@ CREATE TABLE orders (
 CREATE UNIQUE INDEX orders_external ON orders (tenant, connection, external_id);
 CREATE INDEX orders_number ON orders (tenant, number);
 CREATE INDEX orders_placed ON orders (tenant, placed_at);
-CREATE INDEX orders_attention ON orders (tenant, unmapped, short);
+CREATE INDEX orders_unmapped ON orders (tenant, placed_at) WHERE unmapped > 0;
+CREATE INDEX orders_short ON orders (tenant, placed_at) WHERE short > 0;
 
 CREATE TABLE order_line (
     tenant       TEXT NOT NULL,
@@ -296,7 +298,7 @@ CREATE TABLE reservation (
     returned  BIGINT NOT NULL,              -- shipped units that are back on the shelf
     PRIMARY KEY (tenant, order_id, line, variant, location),
     CHECK (quantity >= 0)
-);
+) WITHOUT ROWID;
 CREATE INDEX reservation_variant ON reservation (tenant, variant, location);
 
 CREATE TABLE order_event (
@@ -342,7 +344,6 @@ CREATE TABLE inbox (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX inbox_lane ON inbox (tenant, lane, state, id);
-CREATE INDEX inbox_received ON inbox (tenant, received_at);
 
 CREATE TABLE inbox_key (
     tenant       TEXT NOT NULL,
@@ -350,7 +351,7 @@ CREATE TABLE inbox_key (
     dedupe       TEXT NOT NULL,
     received_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, dedupe)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE inbox_body (
     tenant   TEXT NOT NULL,
@@ -382,10 +383,10 @@ CREATE TABLE lane (
     reason          TEXT,
     PRIMARY KEY (tenant, id)
 );
--- The first index finds work, the second lanes that are held or whose holder died.
+-- The first index finds work, the second lanes that are held or whose holder died, the third those that wait for the other side.
 CREATE INDEX lane_due ON lane (flow, next_due) WHERE claims = 0 AND quarantined_at IS NULL AND next_due < 9223372036854775807;
 CREATE INDEX lane_held ON lane (next_due) WHERE claims > 0 AND quarantined_at IS NULL;
-CREATE INDEX lane_connection ON lane (tenant, connection);
+CREATE INDEX lane_away ON lane (tenant, connection) WHERE outages > 0;
 
 -- What a listing should show, and what it was told. The value itself is computed when it is sent.
 CREATE TABLE desired (
@@ -437,7 +438,7 @@ CREATE TABLE refusal (
     reason       TEXT NOT NULL,
     seen_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, kind, external_id)
-);
+) WITHOUT ROWID;
 
 -- What a channel showed and had not been told. Kept for people; healing does not read it.
 CREATE TABLE drift (
@@ -461,7 +462,7 @@ CREATE TABLE stream_cursor (
     cursor      TEXT NOT NULL,
     updated_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, stream)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE schedule (
     tenant      TEXT NOT NULL,
@@ -471,7 +472,7 @@ CREATE TABLE schedule (
     enabled     BIGINT NOT NULL,
     next_at     BIGINT NOT NULL,            -- instant of the next fire; 9223372036854775807 when there is none
     PRIMARY KEY (tenant, connection, run)
-);
+) WITHOUT ROWID;
 CREATE INDEX schedule_next ON schedule (next_at) WHERE enabled = 1;
 
 -- One row per fire, keyed by local date and time: a fire happens once, on any number of nodes.
@@ -482,7 +483,7 @@ CREATE TABLE schedule_fire (
     fire        TEXT NOT NULL,
     fired_at    BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, run, fire)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE bucket (
     tenant        TEXT NOT NULL,
@@ -495,7 +496,7 @@ CREATE TABLE bucket (
     updated_at    BIGINT NOT NULL,
     hold_until    BIGINT NOT NULL,          -- nothing leaves before, because the channel said so
     PRIMARY KEY (tenant, connection, name)
-);
+) WITHOUT ROWID;
 
 -- What a push would do, shown before the merchant lets it happen.
 CREATE TABLE plan (

@@ -33,7 +33,7 @@ CREATE TABLE rate (
     PRIMARY KEY (tenant, source, kind, base, quote, published_on, revision),
     CHECK (length(quote) = 3 AND quote <> base),
     CHECK (revision > 0)
-);
+) WITHOUT ROWID;
 
 -- Which series answers for which purpose, and how old its rates may be.
 CREATE TABLE rate_use (

@@ -72,7 +72,7 @@ CREATE TABLE zeroed (
     listing     TEXT NOT NULL,
     at          BIGINT NOT NULL,
     PRIMARY KEY (tenant, connection, listing)
-);
+) WITHOUT ROWID;
 CREATE INDEX zeroed_at ON zeroed (tenant, connection, at);
 
 -- Pushes that a person stopped: of all connections of one connector, or of one listing.

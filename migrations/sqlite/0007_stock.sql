@@ -8,7 +8,7 @@ CREATE TABLE component (
     quantity   BIGINT NOT NULL,             -- units of it in one kit
     PRIMARY KEY (tenant, kit, component),
     CHECK (quantity > 0)
-);
+) WITHOUT ROWID;
 CREATE INDEX component_of ON component (tenant, component);
 
 -- Units that an order's line should hold and could not, by what is counted: the components, where it sold a kit.
@@ -20,7 +20,7 @@ CREATE TABLE shortage (
     units     BIGINT NOT NULL,
     PRIMARY KEY (tenant, order_id, line, variant),
     CHECK (units > 0)
-);
+) WITHOUT ROWID;
 CREATE INDEX shortage_variant ON shortage (tenant, variant);
 
 -- How orders of a connection are served; the row with the connection '' is for all that have none.
@@ -31,7 +31,7 @@ CREATE TABLE stock_rule (
     split       TEXT NOT NULL,              -- free | avoid | never
     unpaid_ms   BIGINT,                     -- how long an order holds stock without being paid; null: for ever
     PRIMARY KEY (tenant, connection)
-);
+) WITHOUT ROWID;
 
 -- How much of a variant one connection may show, over all its listings; the row with the variant '' is for all that have none.
 CREATE TABLE allotment (
@@ -42,7 +42,7 @@ CREATE TABLE allotment (
     at_most     BIGINT,
     share_bps   BIGINT NOT NULL,            -- part of what can be shown, in 1/10000
     PRIMARY KEY (tenant, connection, variant)
-);
+) WITHOUT ROWID;
 
 -- Orders that hold stock and wait for their payment.
 CREATE INDEX orders_unpaid ON orders (tenant, connection, placed_at) WHERE payment = 'pending' AND holds = 'stock';

@@ -5,7 +5,7 @@ CREATE TABLE erasure (
     actor      TEXT NOT NULL,
     erased_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant, person)
-);
+) WITHOUT ROWID;
 
 -- How far the reading of a stream has come: the first one, or the last that took more than a page.
 CREATE TABLE import (

@@ -309,7 +309,7 @@ impl From<inbox::Error> for Error {
         match error {
             inbox::Error::Store(error) => error.into(),
             inbox::Error::Secrets(error) => error.into(),
-            inbox::Error::Content(_) => Self::internal(&error),
+            inbox::Error::Content(_) | inbox::Error::Packing(_) => Self::internal(&error),
             inbox::Error::Busy | inbox::Error::NotRecorded | inbox::Error::NoRoom => Self::of(Code::Busy, &error),
             inbox::Error::Missing(_) => Self::of(Code::NotFound, &error),
         }

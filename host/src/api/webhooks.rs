@@ -21,8 +21,9 @@ use super::source::{self, Refusals};
 use crate::config::Network;
 use crate::connections::{self, Connection};
 use crate::ctx::{Ctx, Tenant};
+use crate::hex::hex;
 use crate::inbox::verify::{self, Scheme};
-use crate::inbox::{Accepted, Delivery, Error as InboxError, Inbox};
+use crate::inbox::{Accepted, Content, Delivery, Error as InboxError, Inbox};
 use crate::lanes::{LaneKey, LaneKind};
 use crate::plugins::manifest::{Dedupe, Handshake, Place, Webhooks};
 use crate::secrets::Secret;
@@ -140,7 +141,7 @@ async fn take(
         tracing::warn!(connection = %door.connection.name, source = ?source, why = refused.word(), "webhook refused");
         return Ok(StatusCode::UNAUTHORIZED.into_response());
     }
-    let delivery = door.delivery(headers, body);
+    let delivery = door.delivery(headers, body)?;
     if doors.ctx.tenant != door.tenant {
         return Ok(StatusCode::NOT_FOUND.into_response());
     }
@@ -166,7 +167,7 @@ fn is_handshake(handshake: &Handshake, method: &Method, headers: &HeaderMap, bod
 }
 
 impl Door {
-    fn delivery(&self, headers: &HeaderMap, body: &[u8]) -> Delivery {
+    fn delivery(&self, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, InboxError> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         // Parsed once, only if the manifest points into the body.
         let json = std::cell::LazyCell::new(|| serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default());
@@ -180,10 +181,7 @@ impl Door {
             Place::Pointer(pointer) => pointed(pointer),
         };
         let topic = topic.unwrap_or_default();
-        let digest = || {
-            let digest = Sha256::new().chain_update(topic.as_bytes()).chain_update(b"\n").chain_update(body).finalize();
-            digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        };
+        let digest = || hex(Sha256::new().chain_update(topic.as_bytes()).chain_update(b"\n").chain_update(body).finalize());
         let dedupe = match &self.webhooks.dedupe {
             Dedupe::Body => None,
             Dedupe::Header(name) => text(name),
@@ -194,15 +192,14 @@ impl Door {
         let about = resource.and_then(|resource| Some(format!("{}:{}{}", resource.kind, resource.prefix, pointed(&resource.pointer)?)));
         // Without an id, the delivery is a lane of its own.
         let subject = about.filter(|subject| subject.len() <= 200).unwrap_or_else(|| format!("delivery:{dedupe}"));
-        let wanted = self.webhooks.headers.iter().filter_map(|name| Some((name.clone(), text(name)?)));
-        Delivery {
+        let wanted: Vec<_> = self.webhooks.headers.iter().filter_map(|name| Some((name.clone(), text(name)?))).collect();
+        Ok(Delivery {
             connection: self.connection.id.clone(),
             lane: LaneKey::new(LaneKind::Inbound, &self.connection.id, subject),
             gather_ms: resource.map_or(0, |resource| i64::from(resource.gather_seconds) * 1_000),
-            headers: wanted.collect(),
-            body: body.to_vec(),
+            content: Content::of(&wanted, body)?,
             topic,
             dedupe,
-        }
+        })
     }
 }

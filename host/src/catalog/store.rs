@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::model::{Facts, Filter, Gtin, Product, Variant};
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ProductId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 /// SQLite looks up a parameter's name in a list: the work of binding grows with the square of their number.
 const ROWS: usize = 50;
@@ -23,7 +23,7 @@ pub async fn insert_products(tx: &mut WriteTx, ctx: &Ctx, products: &[Product]) 
     for chunk in products.chunks(ROWS) {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 5);
         for p in chunk {
-            values.extend_from_slice(args![&ctx.tenant, &p.id, &p.title, p.created_at, p.updated_at]);
+            values.extend(cells![&ctx.tenant, &p.id, &p.title, p.created_at, p.updated_at]);
         }
         let sql = format!("INSERT INTO product (tenant, id, title, created_at, updated_at) VALUES {}", placeholders(chunk.len(), 5));
         tx.execute_built(sql, &values).await?;
@@ -46,7 +46,7 @@ pub async fn put_variants(tx: &mut WriteTx, ctx: &Ctx, variants: &[Variant]) -> 
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 18);
         for v in chunk {
             let f = &v.facts;
-            values.extend_from_slice(args![
+            values.extend(cells![
                 &ctx.tenant,
                 &v.id,
                 &v.product,

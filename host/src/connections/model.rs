@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
+use crate::hex::hex;
 use crate::id::{ConnectionId, Entropy, PlanId};
 
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -187,5 +188,5 @@ pub fn new_webhook_path(entropy: &Entropy) -> String {
 }
 
 pub fn hash_of(path: &str) -> String {
-    Sha256::digest(path.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::digest(path.as_bytes()))
 }

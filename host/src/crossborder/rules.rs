@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, store};
 use crate::ctx::{Ctx, Tenant};
+use crate::hex::hex;
 use crate::rates::{self, Purpose};
 use crate::store::{Sql, WriteTx};
 
@@ -107,7 +108,7 @@ fn hash_of(name: &str, text: &str) -> String {
     hash.update(name.as_bytes());
     hash.update([0]);
     hash.update(text.as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize())
 }
 
 /// Puts a rule file in force, in place of the one of the same name. A set that overlaps, has gaps or names what does not exist

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, store};
 use crate::ctx::{Ctx, Tenant};
+use crate::hex::hex;
 use crate::store::{Sql, WriteTx};
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -49,7 +50,7 @@ pub async fn screen(conn: &mut impl Sql, tenant: &Tenant, subject: &Subject) -> 
         hash.update(name.as_bytes());
         hash.update(text.as_bytes());
     }
-    let key: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = hex(hash.finalize());
     let known = READ.lock().unwrap_or_else(PoisonError::into_inner).as_ref().filter(|(of, _)| *of == key).map(|(_, lists)| lists.clone());
     let lists = match known {
         Some(lists) => lists,

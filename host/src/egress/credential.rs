@@ -12,6 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::Error;
+use crate::hex::hex;
 use crate::secrets::Secret;
 
 /// One entry of the manifest's `credentials`. Texts named `username`, `password`, `secret`, `client-id` and `client-secret`
@@ -233,7 +234,7 @@ impl Needles {
             add(value.to_vec());
             add(percent_encoding::percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string().into_bytes());
             add(url::form_urlencoded::byte_serialize(value).collect::<String>().into_bytes());
-            add(value.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect());
+            add(hex(value).into_bytes());
             // Inside a longer text, base64 looks different at each of three offsets.
             for offset in 0..3usize {
                 let shifted = Zeroizing::new([&[0u8; 2][..offset], value].concat());

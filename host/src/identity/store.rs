@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Error, Foreign, Kind};
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::ConnectionId;
 use crate::store::{Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 /// One statement for any page of a channel; binding more at once grows slow on SQLite.
 const CHUNK: usize = 500;
@@ -57,7 +57,7 @@ pub async fn find_many(
     for chunk in external_ids.chunks(CHUNK) {
         let n = chunk.len();
         let mut values: Vec<Value> = chunk.iter().map(|id| Value::from(*id)).collect();
-        values.extend_from_slice(args![tenant, kind.as_str(), connection]);
+        values.extend(cells![tenant, kind.as_str(), connection]);
         let sql = format!(
             "SELECT external_id, internal_id FROM identity WHERE tenant = ${} AND kind = ${} AND connection = ${} AND external_id IN {}",
             n + 1,

@@ -16,6 +16,8 @@ pub enum Error {
     Missing(DeliveryId),
     #[error("the content of a delivery cannot be read")]
     Content(#[from] serde_json::Error),
+    #[error("the content of a delivery cannot be packed or unpacked")]
+    Packing(#[from] std::io::Error),
     #[error(transparent)]
     Secrets(#[from] crate::secrets::Error),
     #[error(transparent)]

@@ -3,13 +3,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{Delivery, Ending, Error};
-use crate::args;
+use super::{Delivery, Ending, Error, content};
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DataKeyId, DeliveryId};
 use crate::lanes::LaneKey;
 use crate::secrets::{DataKey, Vault};
 use crate::store::{Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 pub const DAY_MS: i64 = 86_400_000;
 
@@ -40,7 +40,7 @@ pub async fn claim_keys(tx: &mut WriteTx, ctx: &Ctx, deliveries: &[Delivery]) ->
     keys.dedup();
     let mut values: Vec<Value> = Vec::with_capacity(keys.len() * 4);
     for (connection, dedupe) in &keys {
-        values.extend_from_slice(args![&ctx.tenant, connection, dedupe, ctx.now_ms()]);
+        values.extend(cells![&ctx.tenant, connection, dedupe, ctx.now_ms()]);
     }
     let sql = format!(
         "INSERT INTO inbox_key (tenant, connection, dedupe, received_at) VALUES {} ON CONFLICT DO NOTHING RETURNING connection, dedupe",
@@ -64,9 +64,9 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
             Entry::Vacant(unknown) => unknown.insert(vault.data_key(tx, ctx, &format!("inbox:{}:{day}", delivery.connection)).await?),
         };
         let id = DeliveryId::new(&ctx.ids);
-        let sealed = vault.seal(key, &ctx.tenant, &["inbox", id.as_str()], &seal_form(delivery)?)?;
-        rows.extend_from_slice(args![&ctx.tenant, &id, &delivery.connection, &delivery.topic, delivery.lane.id(), ctx.now_ms(), "new"]);
-        bodies.extend_from_slice(args![&ctx.tenant, day, &id, key.id(), sealed]);
+        let sealed = vault.seal(key, &ctx.tenant, &["inbox", id.as_str()], delivery.content.packed())?;
+        rows.extend(cells![&ctx.tenant, &id, &delivery.connection, &delivery.topic, delivery.lane.id(), ctx.now_ms(), "new"]);
+        bodies.extend(cells![&ctx.tenant, day, &id, key.id(), sealed]);
     }
     let count = deliveries.len();
     tx.execute_built(
@@ -80,18 +80,6 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
 }
 
 /// Headers as one line of JSON, a line feed, then the body byte for byte.
-fn seal_form(delivery: &Delivery) -> Result<Vec<u8>, Error> {
-    let mut content = serde_json::to_vec(&delivery.headers)?;
-    content.push(b'\n');
-    content.extend_from_slice(&delivery.body);
-    Ok(content)
-}
-
-fn open_form(content: &[u8]) -> Result<(Vec<(String, String)>, Vec<u8>), Error> {
-    let end = content.iter().position(|byte| *byte == b'\n').unwrap_or(content.len());
-    Ok((serde_json::from_slice(&content[..end])?, content.get(end + 1..).unwrap_or_default().to_vec()))
-}
-
 pub async fn waiting(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, lane: &LaneKey) -> Result<Vec<Recorded>, Error> {
     let rows = conn
         .fetch_all(
@@ -105,7 +93,7 @@ pub async fn waiting(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, lane: &LaneK
         let (id, key, sealed): (DeliveryId, DataKeyId, Vec<u8>) = (row.get(0)?, row.get(3)?, row.get(4)?);
         let key = vault.get_data_key(conn, ctx, &key).await?;
         let content = vault.open(&key, &ctx.tenant, &["inbox", id.as_str()], &sealed)?;
-        let (headers, body) = open_form(content.expose())?;
+        let (headers, body) = content::unpack(content.expose())?;
         recorded.push(Recorded { id, topic: row.get(1)?, received_at: row.get(2)?, headers, body });
     }
     Ok(recorded)
@@ -151,18 +139,10 @@ pub async fn drop_day(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, day: i64, limi
     for row in tx.fetch_all(sql, args![&ctx.tenant, day]).await? {
         vault.destroy_key(tx, ctx, &row.get(0)?).await?;
     }
-    tx.execute(
-        "UPDATE inbox SET state = 'refused', reason = $4, done_at = $5 WHERE tenant = $1 AND received_at >= $2 AND received_at < $3 \
-         AND state = 'new'",
-        args![
-            &ctx.tenant,
-            day.saturating_mul(DAY_MS),
-            day.saturating_add(1).saturating_mul(DAY_MS),
-            "its content was dropped before it could be translated: retention.delivery_body_days had passed",
-            ctx.now_ms(),
-        ],
-    )
-    .await?;
+    let sql = "UPDATE inbox SET state = 'refused', reason = $3, done_at = $4 WHERE tenant = $1 AND state = 'new' \
+               AND id IN (SELECT id FROM inbox_body WHERE tenant = $1 AND day = $2)";
+    let why = "its content was dropped before it could be translated: retention.delivery_body_days had passed";
+    tx.execute(sql, args![&ctx.tenant, day, why, ctx.now_ms()]).await?;
     let sql = "DELETE FROM inbox_body WHERE tenant = $1 AND day = $2 \
                AND id IN (SELECT id FROM inbox_body WHERE tenant = $1 AND day = $2 ORDER BY id LIMIT $3)";
     Ok(tx.execute(sql, args![&ctx.tenant, day, limit]).await?)

@@ -16,8 +16,7 @@ fn delivery(connection: &ConnectionId, dedupe: &str, body: &[u8]) -> Delivery {
         lane: LaneKey::new(LaneKind::Inbound, connection, "order:7"),
         gather_ms: 0,
         dedupe: dedupe.into(),
-        headers: vec![("x-topic".into(), "order.created".into())],
-        body: body.to_vec(),
+        content: Content::of(&[("x-topic".into(), "order.created".into())], body).unwrap(),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
+use crate::hex::hex;
 use crate::id::{ConnectionId, ListingId, VariantId};
 
 /// One sellable thing as the channel offers it: the contract's `listing`, strictly.
@@ -40,7 +41,7 @@ impl ChannelListing {
     /// Equal for equal content.
     pub(super) fn digest(&self) -> String {
         let content = serde_json::json!(self).to_string();
-        Sha256::digest(content.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(content.as_bytes())[..16])
     }
 
     /// Why it cannot be kept at all.

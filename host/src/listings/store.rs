@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::model::{ChannelListing, Details, Filter, Link, Listing, Publication, SeenLevel, WHOLE_BPS};
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 pub const UPSERT_ROWS: usize = 100;
 const CHUNK: usize = 250;
@@ -70,7 +70,7 @@ pub async fn upsert(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, seen
             extras: l.extras.clone(),
         };
         let (price, currency) = l.price.clone().unzip();
-        values.extend_from_slice(args![
+        values.extend(cells![
             &ctx.tenant,
             &id,
             connection,
@@ -142,7 +142,7 @@ pub async fn replace_levels(
     for chunk in levels.chunks(CHUNK) {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 5);
         for ((listing, location), quantity) in chunk {
-            values.extend_from_slice(args![&ctx.tenant, *listing, *location, *quantity, ctx.now_ms()]);
+            values.extend(cells![&ctx.tenant, *listing, *location, *quantity, ctx.now_ms()]);
         }
         let sql =
             format!("INSERT INTO listing_level (tenant, listing, location, quantity, read_at) VALUES {}", placeholders(chunk.len(), 5));
@@ -285,7 +285,7 @@ pub async fn linked_sibling(
     for chunk in parents.chunks(CHUNK) {
         let n = chunk.len();
         let mut values: Vec<Value> = chunk.iter().map(|parent| Value::from(*parent)).collect();
-        values.extend_from_slice(args![tenant, connection]);
+        values.extend(cells![tenant, connection]);
         let sql = format!(
             "SELECT parent, MIN(variant) FROM listing WHERE parent IN {} AND tenant = ${} AND connection = ${} AND variant IS NOT NULL GROUP BY parent",
             placeholders(1, n),

@@ -9,6 +9,7 @@ use super::model::{ChannelLine, ChannelOrder, Payment, Status};
 use super::store::{self, StoredLine, StoredOrder};
 use crate::catalog;
 use crate::ctx::Ctx;
+use crate::hex::hex;
 use crate::id::{ConnectionId, OrderId, OrderLineId, VariantId};
 use crate::secrets::Vault;
 use crate::stock::{self, Again, Sale, Target};
@@ -109,7 +110,7 @@ pub async fn write_down_recipes(tx: &mut WriteTx, ctx: &Ctx, lines: &mut [Stored
 }
 
 fn digest(order: &ChannelOrder) -> Result<String, Error> {
-    Ok(Sha256::digest(serde_json::to_vec(order)?).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(Sha256::digest(serde_json::to_vec(order)?)))
 }
 
 fn merge(ctx: &Ctx, origin: &Origin, order: &ChannelOrder, found: &Resolution, known: Option<StoredOrder>, digest: String) -> StoredOrder {

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Error;
 use super::ingest::Origin;
 use super::model::{ChannelOrder, LineKind, Personal, Status};
-use crate::args;
 use crate::catalog::Recipe;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, DataKeyId, OrderId, OrderLineId, PersonId, VariantId};
 use crate::money::Money;
 use crate::secrets::Vault;
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 pub use views::*;
 
@@ -225,7 +225,7 @@ async fn put_lines(tx: &mut WriteTx, ctx: &Ctx, order: &ChannelOrder, stored: &S
     }
     let mut values: Vec<Value> = Vec::with_capacity(stored.lines.len() * 21);
     for (line, said) in stored.lines.iter().zip(&order.lines) {
-        values.extend_from_slice(args![
+        values.extend(cells![
             &ctx.tenant,
             &stored.id,
             &line.external_id,
@@ -355,7 +355,7 @@ pub async fn put_lines_state(tx: &mut WriteTx, ctx: &Ctx, order: &StoredOrder) -
 async fn put_states(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, lines: &[StoredLine]) -> Result<()> {
     let mut values = Vec::with_capacity(lines.len() * 8 + 2);
     for line in lines {
-        values.extend_from_slice(args![
+        values.extend(cells![
             &line.external_id,
             line.variant.as_ref(),
             line.fulfilled,
@@ -366,7 +366,7 @@ async fn put_states(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, lines: &[Store
             line.returned_here,
         ]);
     }
-    values.extend_from_slice(args![&ctx.tenant, order]);
+    values.extend(cells![&ctx.tenant, order]);
     let sql = format!(
         "WITH now (line, variant, fulfilled, shipped_here, short, recipe, returned, returned_here) AS (VALUES {rows}) \
          UPDATE order_line SET variant = now.variant, fulfilled = now.fulfilled, shipped_here = now.shipped_here, short = now.short, \

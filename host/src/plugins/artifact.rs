@@ -8,6 +8,8 @@ use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload};
 
 use super::manifest::{self, Capability, Manifest};
 
+use crate::hex::hex;
+
 /// Holds the manifest, JSON.
 pub const MANIFEST_SECTION: &str = "entrepot:manifest";
 /// Holds the contract version needed: major, minor and patch, two bytes each, big endian.
@@ -119,7 +121,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, Error> {
 }
 
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::digest(bytes))
 }
 
 pub(super) fn outline(bytes: &[u8]) -> Result<Outline, Error> {

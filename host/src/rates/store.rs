@@ -7,11 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::Error;
 use super::model::{self, Observation, Purpose, Row, Series, SeriesKey, Use};
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
+use crate::hex::hex;
 use crate::money::{Decimal, decimal_from_text};
 use crate::page::{Cursor, Page, PageRequest};
 use crate::store::{Row as Cells, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -30,7 +31,7 @@ pub async fn open(tx: &mut WriteTx, ctx: &Ctx, key: &SeriesKey, title: &str) -> 
     )
     .await?;
     let sql = "SELECT version FROM rate_series WHERE tenant = $1 AND source = $2 AND kind = $3 AND base = $4";
-    let lock = tx.dialect().lock_row();
+    let lock = tx.dialect().for_update();
     tx.fetch_built(format!("{sql}{lock}"), &of(&ctx.tenant, key)).await?;
     Ok(())
 }
@@ -45,7 +46,7 @@ fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update(b"\n");
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.finalize())
 }
 
 /// Revision and value that hold for these observations' currencies and days.
@@ -59,7 +60,7 @@ pub async fn current(
     let days = || observations.iter().map(|o| o.published_on);
     let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(BTreeMap::new()) };
     let mut values = of(tenant, key).to_vec();
-    values.extend_from_slice(args![first.to_string(), last.to_string()]);
+    values.extend(cells![first.to_string(), last.to_string()]);
     let places: Vec<String> = (7..7 + quotes.len()).map(|n| format!("${n}")).collect();
     values.extend(quotes.into_iter().map(Value::from));
     let sql = format!(
@@ -79,7 +80,7 @@ pub async fn insert(tx: &mut WriteTx, ctx: &Ctx, key: &SeriesKey, rows: &[(&Obse
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 9);
     for (observation, revision) in rows {
         values.extend(of(&ctx.tenant, key));
-        values.extend_from_slice(args![
+        values.extend(cells![
             &observation.quote,
             observation.published_on.to_string(),
             *revision,
@@ -106,7 +107,7 @@ pub async fn advance(tx: &mut WriteTx, ctx: &Ctx, key: &SeriesKey, added: &[(&Ob
     let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(()) };
     let mut values = of(&ctx.tenant, key).to_vec();
     let count = i64::try_from(added.len()).unwrap_or(i64::MAX);
-    values.extend_from_slice(args![version, count, first.to_string(), last.to_string(), ctx.now_ms()]);
+    values.extend(cells![version, count, first.to_string(), last.to_string(), ctx.now_ms()]);
     tx.execute(
         "UPDATE rate_series SET version = $5, count = count + $6, changed_at = $9, \
          first_on = CASE WHEN first_on = '' OR first_on > $7 THEN $7 ELSE first_on END, \
@@ -156,10 +157,10 @@ pub async fn first_of_middle_rates(conn: &mut impl Sql, tenant: &Tenant) -> Resu
 pub async fn rows_after(conn: &mut impl Sql, tenant: &Tenant, key: &SeriesKey, known_at_ms: i64, after: Option<&Row>) -> Result<Vec<Row>> {
     let mut values = of(tenant, key).to_vec();
     match after {
-        Some(row) => values.extend_from_slice(args![&row.quote, row.published_on.to_string(), row.revision]),
-        None => values.extend_from_slice(args!["", "", 0i64]),
+        Some(row) => values.extend(cells![&row.quote, row.published_on.to_string(), row.revision]),
+        None => values.extend(cells!["", "", 0i64]),
     }
-    values.extend_from_slice(args![known_at_ms, PIECE]);
+    values.extend(cells![known_at_ms, PIECE]);
     let rows = conn
         .fetch_all(
             "SELECT published_on, quote, revision, value, fetched_at FROM rate WHERE tenant = $1 AND source = $2 AND kind = $3 AND base = $4 \
@@ -173,7 +174,7 @@ pub async fn rows_after(conn: &mut impl Sql, tenant: &Tenant, key: &SeriesKey, k
 pub async fn list(conn: &mut impl Sql, tenant: &Tenant, key: &SeriesKey, quote: &str, request: &PageRequest) -> Result<Page<Row>> {
     let after = request.after("rates", 2)?.unwrap_or_else(|| vec![LAST_DAY.into(), i64::MAX.to_string()]);
     let mut values = of(tenant, key).to_vec();
-    values.extend_from_slice(args![quote, &after[0], after[1].parse::<i64>().unwrap_or(i64::MAX), request.limit() + 1]);
+    values.extend(cells![quote, &after[0], after[1].parse::<i64>().unwrap_or(i64::MAX), request.limit() + 1]);
     let rows = conn
         .fetch_all(
             "SELECT published_on, quote, revision, value, fetched_at FROM rate WHERE tenant = $1 AND source = $2 AND kind = $3 AND base = $4 \

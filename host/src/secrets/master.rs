@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 use super::seal::{KEY_BYTES, Key};
+use crate::hex::hex;
 use crate::id::Entropy;
 
 const HEADER: &str = "entrepot-master-key-1:";
@@ -115,7 +116,7 @@ impl MasterKey {
 
     fn with(key: Key) -> Self {
         let digest = Sha256::digest(expand(&key, "fingerprint").as_slice());
-        let fingerprint = digest[..8].iter().fold(String::from("mk_"), |text, byte| text + &format!("{byte:02x}"));
+        let fingerprint = format!("mk_{}", hex(&digest[..8]));
         Self { key, fingerprint }
     }
 }

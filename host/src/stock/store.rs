@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use super::error::Error;
 use super::model::{Availability, Kind, Level, Movement, MovementRow};
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{LocationId, MovementId, OrderId, VariantId};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 /// What one line of an order holds at one place.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,7 +60,7 @@ pub async fn lock(tx: &mut WriteTx, ctx: &Ctx, keys: &[(VariantId, LocationId)])
     } else {
         let mut values: Vec<Value> = Vec::with_capacity(missing.len() * 8);
         for (variant, location) in &missing {
-            values.extend_from_slice(args![&ctx.tenant, variant, location, 0i64, 0i64, 0i64, 0i64, 0i64]);
+            values.extend(cells![&ctx.tenant, variant, location, 0i64, 0i64, 0i64, 0i64, 0i64]);
         }
         let sql = format!(
             "INSERT INTO stock (tenant, variant, location, on_hand, reserved, backorder_limit, safety, version) VALUES {} ON CONFLICT DO NOTHING",
@@ -100,7 +100,7 @@ pub async fn book(tx: &mut WriteTx, ctx: &Ctx, movements: &[Movement]) -> Result
     let mut values: Vec<Value> = Vec::with_capacity(movements.len() * 11);
     let mut sums: BTreeMap<(&VariantId, &LocationId), (i64, i64)> = BTreeMap::new();
     for m in movements {
-        values.extend_from_slice(args![
+        values.extend(cells![
             &ctx.tenant,
             &MovementId::new(&ctx.ids),
             ctx.now_ms(),
@@ -194,7 +194,7 @@ pub async fn put_held(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, held: &[Held
     }
     let mut values: Vec<Value> = Vec::with_capacity(held.len() * 8);
     for h in held {
-        values.extend_from_slice(args![&ctx.tenant, order, &h.line, &h.variant, &h.location, h.quantity, h.shipped, h.returned]);
+        values.extend(cells![&ctx.tenant, order, &h.line, &h.variant, &h.location, h.quantity, h.shipped, h.returned]);
     }
     let sql = format!(
         "INSERT INTO reservation (tenant, order_id, line, variant, location, quantity, shipped, returned) VALUES {} \

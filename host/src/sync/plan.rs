@@ -16,6 +16,7 @@ use super::push::{Field, Prices, Shows, Told, Want, price, raises, wanted_of};
 use super::{Error, Sync, store, writeback_lane};
 use crate::connections::{self, Connection, State};
 use crate::ctx::Ctx;
+use crate::hex::hex;
 use crate::id::{ConnectionId, ListingId, PlanId};
 use crate::lanes;
 use crate::listings::{self, Link, Listing};
@@ -110,7 +111,7 @@ struct Changes {
 impl Changes {
     fn written(&self) -> Result<(String, String), Error> {
         let text = serde_json::to_string(self)?;
-        let digest = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(Sha256::digest(text.as_bytes()));
         Ok((text, digest))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Error, Sync, fanout, health, store};
 use crate::connections::{self, Connection, NewConnection, OpenWork, Origin};
 use crate::ctx::Ctx;
+use crate::hex::hex;
 use crate::id::{ConnectionId, VariantId};
 use crate::lanes::{self, LaneKey, schedule};
 use crate::listings;
@@ -83,7 +84,7 @@ pub fn reading_lanes(connection: &ConnectionId, manifest: &Manifest) -> Vec<Lane
 fn made_secret(ctx: &Ctx) -> Secret {
     let mut bytes = [0u8; MADE_SECRET_BYTES];
     ctx.ids.entropy().fill(&mut bytes);
-    Secret::from_text(&bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Secret::from_text(&hex(bytes))
 }
 
 /// Does the credential work, and whose is it? The answer is stored with the connection.

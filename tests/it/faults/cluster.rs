@@ -16,7 +16,7 @@ use entrepot::catalog::{self, Facts, Sku};
 use entrepot::clock::Clock;
 use entrepot::ctx::{Ctx, Tenant};
 use entrepot::id::{ConnectionId, Entropy, Ids, VariantId};
-use entrepot::inbox::{self, Delivery, Inbox, Patience};
+use entrepot::inbox::{self, Content, Delivery, Inbox, Patience};
 use entrepot::lanes::{self, Quarantined, schedule};
 use entrepot::locations;
 use entrepot::secrets::Vault;
@@ -242,8 +242,7 @@ impl Simulation {
             topic: "order.created".into(),
             // Half of the repeats are told apart by nothing but what they say.
             dedupe: format!("{number}/{}", if again { self.dice.below(2) } else { 0 }),
-            headers: Vec::new(),
-            body,
+            content: Content::of(&[], &body).unwrap(),
         };
         self.inbox.accept(delivery).await.unwrap();
         self.world.note(format!("order {number} is acknowledged"));

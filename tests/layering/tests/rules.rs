@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use entrepot_test_layering::{Named, Source, read, workspace};
 
 // Groups of rooms, from the ground up. A room exists when it has its first tenant; the map may be ahead of the code.
-const LEAVES: &[&str] = &["clock", "ctx", "id", "money", "page", "patch", "sheet"];
+const LEAVES: &[&str] = &["clock", "ctx", "hex", "id", "money", "page", "patch", "sheet"];
 const PLUMBING: &[&str] = &["config", "telemetry", "store", "secrets", "egress"];
 const GROUND: &[&str] = &["access", "audit", "connections", "crossborder", "identity", "lanes", "locations", "rates"];
 const GOODS: &[&str] = &["catalog", "pricing", "stock"];

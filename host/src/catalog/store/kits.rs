@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::args;
 use crate::catalog::recipe::Part;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::VariantId;
 use crate::store::{Error, Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 const CHUNK: usize = 250;
 
@@ -101,7 +101,7 @@ pub async fn replace(tx: &mut WriteTx, ctx: &Ctx, kit: &VariantId, parts: &[Part
     for chunk in parts.chunks(CHUNK) {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 4);
         for part in chunk {
-            values.extend_from_slice(args![&ctx.tenant, kit, &part.component, part.quantity]);
+            values.extend(cells![&ctx.tenant, kit, &part.component, part.quantity]);
         }
         let sql = format!("INSERT INTO component (tenant, kit, component, quantity) VALUES {}", placeholders(chunk.len(), 4));
         tx.execute_built(sql, &values).await?;

@@ -5,12 +5,12 @@ use entrepot_crossborder::quote::{Quote, QuoteInput};
 use serde::Serialize;
 
 use super::{Result, json};
-use crate::args;
 use crate::crossborder::sold::{Charged, Part};
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, OrderId};
 use crate::money::{Currency, Money};
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 /// An order to be looked at.
 pub struct Work {
@@ -330,7 +330,7 @@ pub async fn book(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, entity: &str, li
     }
     let mut values: Vec<Value> = Vec::with_capacity(lines.len() * 17);
     for (position, line) in (0_i64..).zip(lines) {
-        values.extend_from_slice(args![
+        values.extend(cells![
             &ctx.tenant,
             order,
             &line.reference,

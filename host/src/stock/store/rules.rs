@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, OrderId, VariantId};
 use crate::stock::allocate::Serving;
 use crate::stock::model::{Lack, Rule};
 use crate::stock::settle::Short;
 use crate::store::{Error, Row, Sql, Value, WriteTx, placeholders};
+use crate::{args, cells};
 
 fn read(row: &Row, first: usize) -> Result<Rule, Error> {
     Ok(Rule { serving: Serving { allocation: row.get(first)?, split: row.get(first + 1)? }, unpaid_ms: row.get(first + 2)? })
@@ -76,7 +76,7 @@ pub async fn put_shortage(
     }
     let mut values: Vec<Value> = Vec::with_capacity(short.len() * 5);
     for ((line, variant), units) in short {
-        values.extend_from_slice(args![&ctx.tenant, order, line, variant, *units]);
+        values.extend(cells![&ctx.tenant, order, line, variant, *units]);
     }
     let sql = format!("INSERT INTO shortage (tenant, order_id, line, variant, units) VALUES {}", placeholders(short.len(), 5));
     tx.execute_built(sql, &values).await?;

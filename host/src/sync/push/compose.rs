@@ -8,6 +8,7 @@ use super::field::handles;
 use super::{Change, Field, Shows, Want, raises};
 use crate::connections::Connection;
 use crate::ctx::Ctx;
+use crate::hex::hex;
 use crate::id::{EffectId, ListingId};
 use crate::lanes::{self, Claim, LaneKey};
 use crate::listings::Listing;
@@ -132,8 +133,4 @@ fn effect(ctx: &Ctx, connection: &Connection, field: Field, changes: &[Change]) 
     let name = field.as_str();
     let key = hex(&Sha256::digest(format!("{}|{}|{name}|{id}", ctx.tenant.as_str(), connection.id)))[..32].to_owned();
     Ok((Effect { id, idempotency_key: key, request, unknown: false, attempts: 0 }, hash))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::args;
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, EffectId, ListingId};
 use crate::lanes::model::NEVER;
 use crate::store::{Row, Sql, Value, WriteTx, placeholders};
 use crate::sync::Error;
 use crate::sync::push::Shows;
+use crate::{args, cells};
 
 type Result<T> = std::result::Result<T, Error>;
 
@@ -20,7 +20,7 @@ pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: &str, listings: &[(&Listin
     for chunk in sorted.chunks(200) {
         let mut values: Vec<Value> = Vec::with_capacity(chunk.len() * 9);
         for (listing, connection) in chunk {
-            values.extend_from_slice(args![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64, 0i64, 0i64]);
+            values.extend(cells![&ctx.tenant, *listing, field, *connection, 1i64, 0i64, 0i64, 0i64, 0i64]);
         }
         let sql = format!(
             "INSERT INTO desired (tenant, listing, field, connection, version, sent_version, doubted, retry_at, raise_at) VALUES {} \
@@ -223,7 +223,7 @@ pub async fn told_less(tx: &mut WriteTx, ctx: &Ctx, sold: &BTreeMap<ListingId, i
             }
             _ => None,
         };
-        now.extend_from_slice(args![&listing, moved]);
+        now.extend(cells![&listing, moved]);
     }
     if now.is_empty() {
         return Ok(());

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Goods;
 use crate::crossborder::{Charged, ChargedLine, ChargedTax, Moment, NoQuestion, Part};
+use crate::hex::hex;
 use crate::id::VariantId;
 use crate::money::{Decimal, Error as MoneyError, Exact, Money, RoundingMode};
 use crate::orders::model::{Address, ChannelLine, Collector, ExactAmounts};
@@ -137,7 +138,7 @@ impl Basket {
             "lines": lines,
             "shipping": self.shipping.minor(),
         });
-        Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(Sha256::digest(said.to_string().as_bytes()))
     }
 
     /// The question without who sells, or why there is none; and where the goods go.
