@@ -26,6 +26,9 @@ pub enum HandlerError {
     /// Another unit of work stood in the way: no failure, tried again at once.
     #[error("another unit of work stood in the way")]
     Contended,
+    /// Our own database went away: no failure, tried again as soon as it is back.
+    #[error("{reason}")]
+    NoDatabase { reason: String },
     /// Trying again cannot help until a person has looked.
     #[error("{reason}")]
     Quarantine { reason: String },
@@ -37,6 +40,15 @@ pub enum HandlerError {
 impl HandlerError {
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { reason: reason.into(), retry_after_ms: None }
+    }
+
+    /// By what the database had to do with it, however deep that lies.
+    pub fn caused_by(error: &(dyn std::error::Error + 'static)) -> Self {
+        match store::chain(error) {
+            _ if store::is_contended(error) => Self::Contended,
+            reason if store::is_away(error) => Self::NoDatabase { reason },
+            reason => Self::failed(reason),
+        }
     }
 }
 
@@ -51,6 +63,6 @@ impl From<Error> for HandlerError {
 
 impl From<store::Error> for HandlerError {
     fn from(error: store::Error) -> Self {
-        if store::is_contended(&error) { Self::Contended } else { Self::failed(store::chain(&error)) }
+        Self::caused_by(&error)
     }
 }

@@ -358,6 +358,10 @@ async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), Hand
             // The database has made one of the two wait already, so there is no pause here.
             Outcome::Throttled { at_ms: ctx.now_ms() }
         }
+        Err(HandlerError::NoDatabase { reason }) => {
+            tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), reason, "the database went away during a run");
+            Outcome::Throttled { at_ms: ctx.now_ms() + FAILED_WRITE_PAUSE_MS }
+        }
         Err(HandlerError::Away { reason, retry_after_ms }) => {
             tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), reason, "the other side does not answer");
             Outcome::Away { reason, retry_after_ms }

@@ -16,6 +16,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::ctx::Tenant;
 use crate::id::{Entropy, Ids};
+use crate::store::Dialect;
 use crate::store::tests::TestDb;
 
 const RENEW_MS: i64 = LEASE_MS / 6;
@@ -287,6 +288,32 @@ crate::on_both! {
         assert_eq!(newest.epoch(), old.epoch(), "the epoch alone would not tell them apart");
         assert!(matches!(end(&db, &old, Outcome::Done).await, Err(Error::Stale)));
         end(&db, &newest, Outcome::Done).await.unwrap();
+    }
+
+    async fn units_of_work_wish_for_a_due_lane_at_once_and_nobody_claims_it_before_they_are_through(db: TestDb) {
+        if db.store.dialect() == Dialect::Sqlite {
+            return; // Its one writer takes one unit of work after the other.
+        }
+        wish(&db, &push_lane(1), db.clock.now_ms()).await;
+        let (began, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+        for _ in 0..2 {
+            let (store, ctx, began, gate) = (db.store.clone(), db.ctx(), began.clone(), gate.clone());
+            tokio::spawn(async move {
+                store.write(move |tx| Box::pin(async move {
+                    make_due(tx, &ctx, &push_lane(1), ctx.now_ms()).await?;
+                    began.fetch_add(1, Ordering::SeqCst);
+                    gate.acquire().await.unwrap().forget();
+                    Ok::<_, crate::store::Error>(())
+                })).await
+            });
+        }
+        eventually("both are at work", async || began.load(Ordering::SeqCst) == 2).await;
+        for _ in 0..2 {
+            assert!(claim(&db, "a", 1).await.is_empty(), "its work is not to be seen yet");
+            gate.add_permits(1);
+            eventually("one is through", async || gate.available_permits() == 0).await;
+        }
+        eventually("all is to be seen", async || claim(&db, "a", 1).await.len() == 1).await;
     }
 
     async fn a_wish_during_a_run_is_not_lost(db: TestDb) {

@@ -15,11 +15,21 @@ impl Dialect {
         }
     }
 
-    /// Appended to a SELECT whose rows will be changed. SQLite's one writer makes it unnecessary there.
+    /// Appended to a SELECT whose rows will be changed, or must not change before this unit of work ends. SQLite's one writer makes it
+    /// unnecessary there.
     pub fn for_update(self) -> &'static str {
         match self {
             Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
+    /// Appended to a SELECT whose rows must not be claimed ([`Self::skip_locked`]) before this unit of work ends. Many may do so at once,
+    /// and whoever holds a claim already may change its row meanwhile.
+    pub fn keep_unclaimed(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR KEY SHARE",
         }
     }
 
@@ -28,14 +38,6 @@ impl Dialect {
         match self {
             Self::Sqlite => "",
             Self::Postgres => " FOR UPDATE SKIP LOCKED",
-        }
-    }
-
-    /// Appended to a SELECT whose row must not change before this unit of work ends; SQLite's one writer sees to that.
-    pub fn lock_row(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE",
         }
     }
 
@@ -75,6 +77,16 @@ pub fn is_unwritable(code: &str) -> bool {
 pub fn is_disk_failure(code: &str) -> bool {
     const IOERR: i64 = 10;
     sqlite_code(code).is_some_and(|code| code & 0xff == IOERR)
+}
+
+/// The database cannot be asked at the moment: classes 08 (connection), 53 (resources), 57P (shutting down, starting, crashed) and
+/// 58 (its own system) of SQLSTATE; of SQLite a file that cannot be read, written or opened.
+pub fn is_away(code: &str) -> bool {
+    const CANTOPEN: i64 = 14;
+    match sqlite_code(code) {
+        Some(file) => file & 0xff == CANTOPEN || is_disk_failure(code),
+        None => ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class)),
+    }
 }
 
 /// A value that a unique key has already; SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_UNIQUE.

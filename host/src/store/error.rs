@@ -48,6 +48,16 @@ impl Cause {
             Self::File(error) => error.sqlite_error().map(|error| error.extended_code.to_string().into()),
         }
     }
+
+    fn is_away(&self) -> bool {
+        match (self, self.code()) {
+            (_, Some(code)) => dialect::is_away(&code),
+            (Self::Server(error), None) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed)
+            }
+            (Self::File(_), None) => false,
+        }
+    }
 }
 
 impl From<Cause> for Error {
@@ -80,6 +90,16 @@ pub fn is_contended(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| matches!(error.downcast_ref(), Some(Error::Contended(_))))
 }
 
+/// Whether the database could not be asked, or takes no writes at the moment: the same work may succeed when it is back.
+pub fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
+    let away = |error: &Error| match error {
+        Error::Driver(cause) => cause.is_away(),
+        Error::Closed | Error::Unwritable { .. } | Error::Poisoned => true,
+        _ => false,
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(away))
+}
+
 /// Whether it was the database that failed, rather than what it was asked to store.
 pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
     let failed = |error: &Error| match error {
@@ -99,4 +119,24 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[test]
+fn a_database_that_is_away_is_told_from_one_that_refuses() {
+    let driver = |error: sqlx::Error| Error::from(error);
+    let gone = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    for away in
+        [driver(sqlx::Error::Io(gone())), driver(sqlx::Error::PoolTimedOut), Error::Closed, Error::Unwritable { why: "full".into() }]
+    {
+        assert!(is_away(&away) && is_outage(&away), "{away:?}");
+    }
+    for here in [driver(sqlx::Error::RowNotFound), Error::Shape { column: 0, found: "NULL".into() }] {
+        assert!(!is_away(&here), "{here:?}");
+    }
+    for code in ["57P01", "57P02", "57P03", "08006", "53300", "58030", "10", "522", "14"] {
+        assert!(dialect::is_away(code), "{code}");
+    }
+    for code in ["57014", "22003", "42P01", "23505", "40001", "1", "19", "1555"] {
+        assert!(!dialect::is_away(code), "{code}");
+    }
 }

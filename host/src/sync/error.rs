@@ -71,7 +71,6 @@ impl Error {
 pub fn ending(error: Error, now_ms: i64) -> HandlerError {
     match error {
         Error::Lane(error) => error.into(),
-        Error::Store(error) => error.into(),
         Error::Call(CallError::Failed(failure)) => {
             let retry_after_ms = failure.retry_after_ms.map(i64::from);
             match failure.fault {
@@ -80,8 +79,7 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
                 _ => HandlerError::Failed { reason: failure.message, retry_after_ms },
             }
         }
-        error if crate::store::is_contended(&error) => HandlerError::Contended,
-        error => HandlerError::failed(crate::store::chain(&error)),
+        error => HandlerError::caused_by(&error),
     }
 }
 

@@ -37,8 +37,9 @@ pub fn lane() -> LaneKey {
 
 /// In the unit of work in which the order was stored.
 pub async fn wanted(tx: &mut WriteTx, ctx: &Ctx, order: &OrderId, placed_at: i64) -> Result<(), Error> {
-    crossborder::note(tx, ctx, order, placed_at).await?;
-    Ok(lanes::make_due(tx, ctx, &lane(), ctx.now_ms()).await?)
+    // The lane first: its handler holds it before it touches what is noted.
+    lanes::make_due(tx, ctx, &lane(), ctx.now_ms()).await?;
+    Ok(crossborder::note(tx, ctx, order, placed_at).await?)
 }
 
 /// Orders whose answer lacks something are worked out anew, or the one that is named. Returns how many.
@@ -67,10 +68,11 @@ pub async fn again(sync: &Sync, ctx: &Ctx, only: Option<OrderId>) -> Result<usiz
     sync.store
         .write(move |tx| {
             Box::pin(async move {
+                lanes::make_due(tx, &ctx, &lane(), ctx.now_ms()).await?;
                 for (order, placed_at) in &wanted {
                     crossborder::note_anew(tx, &ctx, order, *placed_at).await?;
                 }
-                Ok::<_, Error>(lanes::make_due(tx, &ctx, &lane(), ctx.now_ms()).await?)
+                Ok::<_, Error>(())
             })
         })
         .await?;

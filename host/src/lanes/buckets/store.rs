@@ -35,7 +35,7 @@ pub async fn create(tx: &mut WriteTx, key: &BucketKey, bucket: &Bucket) -> Resul
 pub async fn lock(tx: &mut WriteTx, key: &BucketKey) -> Result<Option<Row>, Error> {
     let sql = format!(
         "SELECT milli_tokens, capacity, per_minute, updated_at, hold_until, observed FROM bucket WHERE tenant = $1 AND connection = $2 AND name = $3{}",
-        tx.dialect().lock_row()
+        tx.dialect().for_update()
     );
     let rows = tx.fetch_built(sql, args![&key.tenant, &key.connection, &key.bucket]).await?;
     let Some(row) = rows.first() else { return Ok(None) };

@@ -194,6 +194,19 @@ on_both! {
         assert!(lanes(&db).await.is_empty(), "the work is done");
     }
 
+    async fn a_database_that_goes_away_is_no_failure_of_what_was_running(db: TestDb) {
+        let runs = Arc::new(AtomicUsize::new(0));
+        wish(&db, &push_lane(1), db.clock.now_ms()).await;
+        let mut runner = runner(&db, Handlers::new().with(LaneKind::Push, ending(&runs, || Err(crate::store::Error::Closed.into()))));
+        for run in 1..=2 * MAX_FAILURES {
+            runner.run_until_idle().await.unwrap();
+            assert_eq!(runs.load(Ordering::SeqCst), run as usize);
+            let seen = lane(&db, &push_lane(1)).await.unwrap();
+            assert_eq!((seen.failures, seen.quarantined_at, seen.next_due), (0, None, db.clock.now_ms() + 1_000));
+            db.clock.advance(1_000);
+        }
+    }
+
     async fn a_process_that_lives_goes_on_with_its_last_try_and_others_with_their_count(db: TestDb) {
         wish(&db, &order_lane("7"), db.clock.now_ms()).await;
         for process in ["a", "b", "c", "c", "c"] {
