@@ -26,21 +26,21 @@ use crate::sync::{Connectors, Parts, Sync, erasure, upkeep};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     MasterKey(#[from] crate::secrets::MasterKeyError),
-    #[error(transparent)]
+    #[error("{0}")]
     Secrets(#[from] crate::secrets::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Sandbox(#[from] crate::plugins::CallError),
-    #[error(transparent)]
+    #[error("{0}")]
     Compiler(#[from] crate::plugins::compile::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Plugin(#[from] crate::plugins::registry::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Sync(#[from] crate::sync::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Tls(#[from] egress::TlsError),
     #[error("cannot listen on {address}: {source}; hint: choose another with --set server.listen=ADDRESS:PORT")]
     Listen { address: std::net::SocketAddr, source: std::io::Error },

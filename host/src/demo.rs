@@ -30,25 +30,25 @@ pub struct Wish {
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     App(#[from] crate::app::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Sync(#[from] crate::sync::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Listing(#[from] crate::listings::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Connection(#[from] crate::connections::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Crossborder(#[from] crate::crossborder::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Order(#[from] crate::orders::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Package(#[from] crate::plugins::package::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Plugin(#[from] crate::plugins::registry::Error),
     #[error("{0}")]
     Setting(String),

@@ -4,9 +4,9 @@ use crate::id::KeyId;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
     /// Unknown, revoked, expired or used up: one answer for all.
     #[error("this key or session is not valid; hint: make a new key with `entrepot key create`, or a new link with `entrepot login`")]

@@ -3,7 +3,7 @@ use crate::id::VariantId;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     Refused(#[from] Problem),
     #[error("the SKU `{sku}` already names {by}; hint: change that variant, or choose another SKU")]
     SkuTaken { sku: String, by: VariantId },
@@ -17,10 +17,10 @@ pub enum Error {
     UnknownColumn { column: String },
     #[error("the column `sku` is missing in the first line; hint: every row is found by its SKU")]
     NoSkuColumn,
-    #[error(transparent)]
+    #[error("{0}")]
     Sheet(#[from] crate::sheet::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -24,9 +24,9 @@ pub enum Error {
     NegativeBuffer { units: i64 },
     #[error("`{name}` still has open work: {work}; hint: let it finish, or force the removal and look after these yourself")]
     OpenWork { name: String, work: OpenWork },
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }
 

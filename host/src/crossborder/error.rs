@@ -38,24 +38,24 @@ pub enum Error {
     Question(#[from] quote::Error),
     #[error("{0}; hint: load newer rates, or name another currency")]
     Rates(#[from] fx::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Series(#[from] crate::rates::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Report(#[from] report::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Threshold(#[from] thresholds::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Gate(#[from] gates::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Papers(#[from] entrepot_crossborder::documents::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Credit(#[from] frozen::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Money(#[from] money::Error),
     #[error("a stored document of the tax room cannot be read")]
     Document(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

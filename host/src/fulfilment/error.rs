@@ -4,10 +4,10 @@ use crate::id::OrderId;
 pub enum Error {
     #[error("nothing of order {order} is left to ship; hint: `entrepot order show {order}` lists its lines")]
     NothingToShip { order: OrderId },
-    #[error(transparent)]
+    #[error("{0}")]
     Order(#[from] crate::orders::Error),
     #[error("a stored shipment cannot be read")]
     Document(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

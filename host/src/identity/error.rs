@@ -4,6 +4,6 @@ pub enum Error {
         "the channel's {kind} `{external_id}` already stands for {known} and cannot stand for {wanted}; hint: the channel has used one id twice"
     )]
     Taken { kind: &'static str, external_id: String, known: String, wanted: String },
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

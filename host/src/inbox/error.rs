@@ -18,8 +18,8 @@ pub enum Error {
     Content(#[from] serde_json::Error),
     #[error("the content of a delivery cannot be packed or unpacked")]
     Packing(#[from] std::io::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Secrets(#[from] crate::secrets::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -19,7 +19,7 @@ pub use store::Schedule;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The expression or the zone is wrong.
-    #[error(transparent)]
+    #[error("{0}")]
     Cron(#[from] cron::Error),
     #[error("the schedule could not be stored")]
     Store(#[from] crate::store::Error),

@@ -8,10 +8,10 @@ pub enum Error {
     UnknownVariant { variant: VariantId },
     #[error("{field} cannot be {value}; hint: {remedy}")]
     Publication { field: &'static str, value: i64, remedy: &'static str },
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -8,6 +8,6 @@ pub enum Error {
     BadName { name: String },
     #[error("`{country}` is no country; hint: give its two-letter ISO code, such as DE or US")]
     BadCountry { country: String },
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

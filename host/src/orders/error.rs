@@ -16,12 +16,12 @@ pub enum Error {
     NotOut { line: String, asked: i64, out: i64 },
     #[error("the order's document cannot be read")]
     Document(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Stock(#[from] crate::stock::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Secrets(#[from] crate::secrets::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -56,7 +56,7 @@ pub enum Error {
     TooLarge(usize),
     #[error("this is not a packed connector: {0}. `entrepot plugin build` makes one")]
     NotAPlugin(String),
-    #[error(transparent)]
+    #[error("{0}")]
     Manifest(#[from] manifest::Error),
     /// The linker would refuse it; said before any compile.
     #[error("this hub has no `{missing}`, which the connector imports; {remedy}")]

@@ -63,9 +63,9 @@ pub enum Error {
     ForeignImport { module: String, name: String },
     #[error("the module cannot become a component: {0}")]
     Component(String),
-    #[error(transparent)]
+    #[error("{0}")]
     Manifest(#[from] super::manifest::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Artifact(#[from] artifact::Error),
 }
 

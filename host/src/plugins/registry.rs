@@ -25,11 +25,11 @@ const KEPT_VERSIONS: usize = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     Artifact(#[from] artifact::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Compile(#[from] compile::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Link(#[from] CallError),
     #[error("there is no connector `{0}`; `entrepot plugin list` shows those installed")]
     Absent(String),

@@ -11,21 +11,21 @@ pub enum Error {
     UnknownColumn { column: String },
     #[error("the file has no column `sku`; hint: name it in the first line")]
     NoSkuColumn,
-    #[error(transparent)]
+    #[error("{0}")]
     Sheet(#[from] crate::sheet::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Connection(#[from] crate::connections::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Rates(#[from] crate::rates::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Arithmetic(#[from] entrepot_crossborder::pricing::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
     #[error("a stored document cannot be read")]
     Document(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }
 

@@ -20,14 +20,14 @@ pub enum Error {
     SamePair { currency: String },
     #[error("line {line}: {what}; hint: {remedy}")]
     BadFile { line: u64, what: String, remedy: &'static str },
-    #[error(transparent)]
+    #[error("{0}")]
     Sheet(#[from] crate::sheet::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Rates(#[from] fx::Error),
-    #[error(transparent)]
-    Money(crate::money::Error),
-    #[error(transparent)]
+    #[error("{0}")]
+    Money(#[source] crate::money::Error),
+    #[error("{0}")]
     Cursor(#[from] crate::page::BadCursor),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -23,7 +23,7 @@ const CHECK_TEXT: &[u8] = b"this is the right master key";
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] store::Error),
     #[error(
         "this database was made with the master key {expected}, but {given} was given; hint: put the right key file back, or name its place with --master-key-file"
@@ -33,7 +33,7 @@ pub enum Error {
     Unreadable { owner: String, name: String },
     #[error("the data under this key was erased")]
     Destroyed,
-    #[error(transparent)]
+    #[error("{0}")]
     Unopened(#[from] Unopened),
 }
 

@@ -30,10 +30,10 @@ pub enum Error {
         "the ledger adds up to {on_hand} on hand and {reserved} reserved for {variant} at {location}, which no shelf can hold; hint: keep the database as it is and report this"
     )]
     ImpossibleLedger { variant: VariantId, location: LocationId, on_hand: i64, reserved: i64 },
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Location(#[from] crate::locations::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }

@@ -25,7 +25,7 @@ pub enum Error {
     /// A commit failed on its way to the disk. Nothing after it can be trusted, so the process must be restarted.
     #[error("a write could not be made durable; restart the hub after checking the disk")]
     Poisoned,
-    #[error(transparent)]
+    #[error("{0}")]
     Migration(#[from] super::migrate::Error),
     #[error("{what}; hint: {hint}")]
     Setup { what: String, hint: String },
@@ -109,16 +109,11 @@ pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(failed))
 }
 
-/// An error with everything that caused it, for the log.
+/// An error with everything that caused it, for the log. What only passes another one on is not said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
+    let mut texts: Vec<String> = std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub enum Error {
     Corrupted { table: String, left: u64, arrived: u64 },
     #[error("the rows of `{table}` could not be moved; nothing was kept")]
     Table { table: String, source: Box<StoreError> },
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] StoreError),
 }
 

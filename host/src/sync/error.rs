@@ -7,41 +7,41 @@ pub enum Error {
     #[error("{0}")]
     Call(#[from] CallError),
     /// Another run holds the lane now.
-    #[error(transparent)]
+    #[error("{0}")]
     Lane(#[from] crate::lanes::Error),
     #[error("{what}; hint: {hint}")]
     Refused { what: String, hint: String },
-    #[error(transparent)]
+    #[error("{0}")]
     Connection(#[from] crate::connections::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Catalog(#[from] crate::catalog::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Listing(#[from] crate::listings::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Identity(#[from] crate::identity::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Stock(#[from] crate::stock::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Order(#[from] crate::orders::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Fulfilment(#[from] crate::fulfilment::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Location(#[from] crate::locations::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Crossborder(#[from] crate::crossborder::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Money(#[from] crate::money::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Rates(#[from] crate::rates::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Pricing(#[from] crate::pricing::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Inbox(#[from] crate::inbox::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Secrets(#[from] crate::secrets::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Schedule(#[from] crate::lanes::schedule::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Plugin(#[from] crate::plugins::registry::Error),
     #[error("a stored document cannot be read")]
     Document(#[from] serde_json::Error),
@@ -49,7 +49,7 @@ pub enum Error {
         "the buyers are erased here, but it could not be noted in {path}: {source}; hint: `entrepot person erased` names them, a copy of the database that is restored must be told"
     )]
     NotNoted { path: std::path::PathBuf, source: std::io::Error },
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] crate::store::Error),
 }
 
@@ -85,3 +85,13 @@ pub fn ending(error: Error, now_ms: i64) -> HandlerError {
 
 /// When a channel throttles without saying for how long.
 const THROTTLE_PAUSE_MS: i64 = 2_000;
+
+#[test]
+fn what_the_database_had_to_do_with_it_is_found_however_deep_it_lies() {
+    use crate::store::Error as Database;
+    let deep = |error: Database| ending(Error::Order(crate::stock::Error::from(crate::catalog::Error::from(error)).into()), 0);
+    assert!(matches!(deep(Database::Closed), HandlerError::NoDatabase { reason } if reason == "the database is closed"));
+    assert!(matches!(deep(Database::Shape { column: 0, found: "NULL".into() }), HandlerError::Failed { .. }));
+    let lane = crate::lanes::Error::from(Database::Closed);
+    assert!(matches!(ending(lane.into(), 0), HandlerError::NoDatabase { .. }));
+}

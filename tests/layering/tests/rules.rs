@@ -62,7 +62,10 @@ const ONLY_IN: &[(&[&str], &[&str], &str)] = &[
     (&["env", "::", "var_os"], &["config", "main"], ENVIRONMENT),
     (&["env", "::", "vars"], &["config", "main"], ENVIRONMENT),
     (&["getrandom"], &["id", "secrets"], "randomness is injected: ask `ctx.ids` or `Entropy`"),
+    (&["transparent"], &["store"], PASSED_ON),
 ];
+const PASSED_ON: &str =
+    "an error that passes another one on says `{0}` and keeps it as its source: callers look for the database's among them";
 const TIME: &str = "time is injected: ask `ctx.now_ms()` or the `Clock`";
 const STOPWATCH: &str = "a stopwatch may limit how long a call runs, never decide what is due; for that ask the `Clock`";
 const ENVIRONMENT: &str = "the environment is read once, by the configuration";
