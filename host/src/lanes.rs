@@ -17,7 +17,7 @@
 //!
 //! Invariants: a lane has at most one holder whose commits count (the epoch, compared by [`fence`] and [`finish`]); a wish
 //! made while a lane is held runs after it; a claim is counted before its handler starts, and after [`model::MAX_CLAIMS`]
-//! claims without an orderly end, or [`model::MAX_FAILURES`] typed failures in a row, the lane is quarantined, visible
+//! processes that died over it, or [`model::MAX_FAILURES`] typed failures in a row, the lane is quarantined, visible
 //! until someone releases it; an outage of the other side quarantines nothing; a back-off is never cut short by a wish.
 
 pub mod buckets;
@@ -42,7 +42,8 @@ pub async fn make_due(tx: &mut WriteTx, ctx: &Ctx, lane: &LaneKey, at_ms: i64) -
     make_due_many(tx, ctx, std::slice::from_ref(lane), at_ms).await
 }
 
-/// [`make_due`] for a fan-out: one statement for up to some hundred lanes, rows locked in the order of their ids.
+/// [`make_due`] for a fan-out: two statements for up to some hundred lanes. Those that change are locked in the order of their ids; others are
+/// only kept from being claimed before the caller's commit.
 pub async fn make_due_many(tx: &mut WriteTx, ctx: &Ctx, lanes: &[LaneKey], at_ms: i64) -> Result<(), crate::store::Error> {
     if lanes.is_empty() {
         return Ok(());

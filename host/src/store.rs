@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 pub use copy::{damage, kept_before, sync_folder};
 pub use dialect::Dialect;
-pub use error::{Cause, Error, chain, is_away, is_contended, is_outage};
+pub use error::{Cause, Error, chain, is_away, is_contended, may_pass};
 pub use postgres::Listener;
 pub use value::{FromCell, Row, Value};
 

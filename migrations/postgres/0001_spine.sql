@@ -359,7 +359,7 @@ CREATE TABLE inbox_body (
     day      BIGINT NOT NULL,               -- days since 1970; whole days are dropped
     id       TEXT NOT NULL,
     key_id   TEXT NOT NULL,
-    sealed   BYTEA NOT NULL,                 -- headers and body
+    sealed   BYTEA NOT NULL,                 -- headers and body, compressed
     PRIMARY KEY (tenant, day, id)
 );
 

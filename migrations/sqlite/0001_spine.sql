@@ -358,7 +358,7 @@ CREATE TABLE inbox_body (
     day      BIGINT NOT NULL,               -- days since 1970; whole days are dropped
     id       TEXT NOT NULL,
     key_id   TEXT NOT NULL,
-    sealed   BLOB NOT NULL,                 -- headers and body
+    sealed   BLOB NOT NULL,                 -- headers and body, compressed
     PRIMARY KEY (tenant, day, id)
 );
 

@@ -108,6 +108,7 @@ impl From<store::Error> for Error {
             store::Error::Check(_)
             | store::Error::Driver(_)
             | store::Error::Shape { .. }
+            | store::Error::Panicked
             | store::Error::Poisoned
             | store::Error::Migration(_)
             | store::Error::Setup { .. } => Self::internal(&error),

@@ -14,10 +14,10 @@ use crate::{args, cells};
 pub const DAY_MS: i64 = 86_400_000;
 
 /// A condition on `inbox i` that takes the parameters 1 to 6 from [`Filter::args`]. `replace` finds a part alike in both
-/// databases, where LIKE differs in its case. The plus keeps a list in the order of its ids from being sorted by way of the times' index.
+/// databases, where LIKE differs in its case.
 macro_rules! fits {
     () => {
-        "i.tenant = $1 AND +i.received_at >= $2 AND +i.received_at < $3 AND ($4 = '' OR i.connection = $4) AND ($5 = '' OR i.state = $5) \
+        "i.tenant = $1 AND i.received_at >= $2 AND i.received_at < $3 AND ($4 = '' OR i.connection = $4) AND ($5 = '' OR i.state = $5) \
          AND ($6 = '' OR replace(COALESCE(i.reason, ''), $6, '') <> COALESCE(i.reason, ''))"
     };
 }
@@ -54,7 +54,9 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
     if deliveries.is_empty() {
         return Ok(());
     }
-    let day = ctx.now_ms() / DAY_MS;
+    // One instant for both tables: a body is found by the day of its row.
+    let now = ctx.now_ms();
+    let day = now / DAY_MS;
     // A batch is mostly of one connection, and asking for a key costs as much as storing a row.
     let mut keys: HashMap<&ConnectionId, DataKey> = HashMap::new();
     let (mut rows, mut bodies): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
@@ -65,7 +67,7 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
         };
         let id = DeliveryId::new(&ctx.ids);
         let sealed = vault.seal(key, &ctx.tenant, &["inbox", id.as_str()], delivery.content.packed())?;
-        rows.extend(cells![&ctx.tenant, &id, &delivery.connection, &delivery.topic, delivery.lane.id(), ctx.now_ms(), "new"]);
+        rows.extend(cells![&ctx.tenant, &id, &delivery.connection, &delivery.topic, delivery.lane.id(), now, "new"]);
         bodies.extend(cells![&ctx.tenant, day, &id, key.id(), sealed]);
     }
     let count = deliveries.len();
@@ -79,7 +81,6 @@ pub async fn put(tx: &mut WriteTx, ctx: &Ctx, vault: &Vault, deliveries: &[Deliv
     Ok(())
 }
 
-/// Headers as one line of JSON, a line feed, then the body byte for byte.
 pub async fn waiting(conn: &mut impl Sql, ctx: &Ctx, vault: &Vault, lane: &LaneKey) -> Result<Vec<Recorded>, Error> {
     let rows = conn
         .fetch_all(

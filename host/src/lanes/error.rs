@@ -26,7 +26,7 @@ pub enum HandlerError {
     /// Another unit of work stood in the way: no failure, tried again at once.
     #[error("another unit of work stood in the way")]
     Contended,
-    /// Our own database went away: no failure, tried again as soon as it is back.
+    /// Our own database went away: no failure of the lane's, tried again soon after it is back.
     #[error("{reason}")]
     NoDatabase { reason: String },
     /// Trying again cannot help until a person has looked.

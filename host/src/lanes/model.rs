@@ -35,7 +35,7 @@ impl Default for Pace {
         Self { lease_ms: LEASE_MS, sweep_ms: SWEEP_MS }
     }
 }
-/// Claims without an orderly end after which a lane is quarantined: its handler seems to kill the process.
+/// Processes that died in a row while they held a lane, after which it is quarantined: its handler seems to kill them.
 pub const MAX_CLAIMS: i64 = 3;
 /// Typed failures in a row after which a lane is quarantined.
 pub const MAX_FAILURES: i64 = 8;
@@ -43,6 +43,8 @@ const BACKOFF_BASE_MS: i64 = 1_000;
 const BACKOFF_CAP_MS: i64 = 15 * 60_000;
 /// A channel may ask for a longer pause than our cap, but a slip of its clock must not silence a lane for years.
 const RETRY_AFTER_CAP_MS: i64 = 24 * 3_600_000;
+/// Without its database a process claims nothing, so that only what goes away again and again comes to wait this long.
+const NO_DATABASE_CAP_MS: i64 = 30_000;
 const REASON_CHARS: usize = 1_000;
 
 macro_rules! kinds {
@@ -201,12 +203,12 @@ impl Claim {
         &self.0.owner
     }
 
-    /// A former run of this lane ended without a word: its process died, or could not commit the end.
+    /// A former run of this lane ended without a word: its process seems to have died.
     pub(super) fn is_suspect(&self) -> bool {
         self.0.claims > 1
     }
 
-    /// Without an orderly end of this run the lane is set aside.
+    /// If this process dies before the run has ended, the lane is set aside.
     pub(super) fn is_last_try(&self) -> bool {
         self.0.claims >= MAX_CLAIMS
     }
@@ -247,6 +249,10 @@ pub enum Outcome {
         reason: String,
         retry_after_ms: Option<i64>,
     },
+    /// Our own database went away meanwhile: tried again soon after it is back, as no failure of the lane's.
+    NoDatabase {
+        reason: String,
+    },
     /// Waits for a rate slot; burns no attempt.
     Throttled {
         at_ms: i64,
@@ -285,6 +291,11 @@ pub(super) fn end_of_run(outcome: Outcome, (failures, outages): (i64, i64), now_
         Outcome::Away { reason, retry_after_ms } => {
             let failures = failures + 1;
             let at = now_ms.saturating_add(backoff_ms(failures, retry_after_ms, jitter));
+            End { next_due: at, not_before: at, failures, outages: outages + 1, reason: Some(shortened(reason)), ..calm }
+        }
+        Outcome::NoDatabase { reason } => {
+            let failures = failures + 1;
+            let at = now_ms.saturating_add(backoff_ms(failures, None, jitter).min(NO_DATABASE_CAP_MS));
             End { next_due: at, not_before: at, failures, outages: outages + 1, reason: Some(shortened(reason)), ..calm }
         }
         Outcome::Quarantine { reason } => {

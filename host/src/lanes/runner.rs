@@ -20,7 +20,7 @@ use super::store::Suspects;
 use super::wake::Wake;
 use super::{Error, HandlerError, finish, schedule, store};
 use crate::ctx::Ctx;
-use crate::store::{Store, chain};
+use crate::store::{Store, chain, is_away, may_pass};
 
 /// What runs when a lane of its kind is due. No unit of work is open when it is called; `ctx` has the lane's tenant.
 pub trait Handler: Send + Sync {
@@ -98,7 +98,7 @@ impl Limits {
     }
 }
 
-/// Suspects at work at once.
+/// Lanes that other processes left and that are at work at once, and as many of its own that a process takes again at once.
 const SUSPECTS: usize = 16;
 /// A claim may come back empty although lanes looked due, because another process was faster.
 const EMPTY_CLAIM_PAUSE_MS: i64 = 250;
@@ -158,7 +158,9 @@ impl Runner {
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "due lanes could not be claimed");
-                    self.stands_since = clock.now_ms();
+                    if is_away(&error) {
+                        self.stands_since = clock.now_ms();
+                    }
                     clock.now_ms() + FAILED_WRITE_PAUSE_MS
                 }
             };
@@ -360,7 +362,7 @@ async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), Hand
         }
         Err(HandlerError::NoDatabase { reason }) => {
             tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), reason, "the database went away during a run");
-            Outcome::Throttled { at_ms: ctx.now_ms() + FAILED_WRITE_PAUSE_MS }
+            Outcome::NoDatabase { reason }
         }
         Err(HandlerError::Away { reason, retry_after_ms }) => {
             tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), reason, "the other side does not answer");
@@ -383,15 +385,22 @@ async fn settle(store: &Store, ctx: &Ctx, claim: &Claim, result: Result<(), Hand
 
 /// Tried until `until_ms`, because a database that was away for a moment is no crash of the handler. If the end cannot be stored,
 /// the lease runs out and the lane is claimed again.
-async fn end_run(store: &Store, ctx: &Ctx, claim: &Claim, outcome: Outcome, until_ms: i64) {
-    let mut collisions = 0;
+async fn end_run(store: &Store, ctx: &Ctx, claim: &Claim, mut outcome: Outcome, until_ms: i64) {
+    let (mut collisions, mut plainly) = (0, false);
     loop {
-        let (owned_ctx, owned_claim, outcome) = (ctx.clone(), claim.clone(), outcome.clone());
-        let ended = store.write(move |tx| Box::pin(async move { finish(tx, &owned_ctx, &owned_claim, outcome).await })).await;
+        let (owned_ctx, owned_claim, how) = (ctx.clone(), claim.clone(), outcome.clone());
+        let ended = store.write(move |tx| Box::pin(async move { finish(tx, &owned_ctx, &owned_claim, how).await })).await;
         let again_at = ctx.now_ms() + FAILED_WRITE_PAUSE_MS;
         match ended {
             Ok(()) | Err(Error::Stale) => return,
             Err(Error::Store(crate::store::Error::Contended(_))) if collisions < FINISH_COLLISIONS => collisions += 1,
+            // What cannot be stored now cannot be stored later, and a lane that is only left behind would be taken again for ever.
+            Err(error) if !may_pass(&error) && !plainly => {
+                plainly = true;
+                tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), error = %chain(&error), "the end of a run could not be stored as it was");
+                outcome =
+                    Outcome::Failed { reason: "the end of the run could not be stored; the log says why".into(), retry_after_ms: None };
+            }
             Err(error) if store.is_poisoned() || again_at > until_ms => {
                 tracing::warn!(tenant = ctx.tenant.as_str(), lane = %claim.key(), error = %chain(&error), "the end of a run could not be stored");
                 return;

@@ -80,7 +80,7 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
     Ok(())
 }
 
-/// Lanes on which another wish changes nothing. They stay so until this unit of work ends, and whoever claims them afterwards sees its work;
+/// Lanes on which another wish changes nothing: due, wished for, or in a back-off that no wish cuts short. They stay so until this unit of work ends, and whoever claims them afterwards sees its work;
 /// many units of work may count on that at once, where waiting for one another's commit would let one order at a time pass.
 async fn due_anyway(tx: &mut WriteTx, tenant: &Tenant, lanes: &[(String, &LaneKey)], at_ms: i64) -> Result<HashSet<String>, Error> {
     // The lane of one record is mostly new, and nobody else asks for it.
@@ -90,7 +90,8 @@ async fn due_anyway(tx: &mut WriteTx, tenant: &Tenant, lanes: &[(String, &LaneKe
         let mut bound = Bound::new([Value::from(tenant.as_str()), Value::from(at_ms)]);
         let ids: Vec<String> = chunk.iter().map(|id| bound.add(id.as_str())).collect();
         let sql = format!(
-            "SELECT id FROM lane WHERE tenant = $1 AND CASE WHEN owner = '' THEN next_due ELSE wish_at END <= $2 AND id IN ({}) ORDER BY id{}",
+            "SELECT id FROM lane WHERE tenant = $1 AND id IN ({}) \
+             AND CASE WHEN owner <> '' THEN wish_at <= $2 ELSE next_due <= $2 OR next_due <= not_before END ORDER BY id{}",
             ids.join(", "),
             tx.dialect().keep_unclaimed()
         );

@@ -19,6 +19,9 @@ pub enum Error {
     Shape { column: usize, found: String },
     #[error("the database is closed")]
     Closed,
+    /// A unit of work broke off in the middle; nothing of it was stored.
+    #[error("a unit of work panicked")]
+    Panicked,
     /// Nothing of the unit of work was stored, and the next may succeed: a full disk, a file that may not be written just now.
     #[error("the database takes no writes at the moment: {why}; hint: look at the room on its disk and at its permissions")]
     Unwritable { why: String },
@@ -100,13 +103,9 @@ pub fn is_away(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(away))
 }
 
-/// Whether it was the database that failed, rather than what it was asked to store.
-pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
-    let failed = |error: &Error| match error {
-        Error::Contended(_) | Error::Driver(_) | Error::Closed | Error::Unwritable { .. } | Error::Poisoned => true,
-        Error::Duplicate(_) | Error::Check(_) | Error::Shape { .. } | Error::Migration(_) | Error::Setup { .. } => false,
-    };
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.downcast_ref().is_some_and(failed))
+/// Whether the same work may succeed later, because the database or another unit of work stood in its way and not what was to be stored.
+pub fn may_pass(error: &(dyn std::error::Error + 'static)) -> bool {
+    is_away(error) || is_contended(error)
 }
 
 /// An error with everything that caused it, for the log. What only passes another one on is not said twice.
@@ -123,10 +122,10 @@ fn a_database_that_is_away_is_told_from_one_that_refuses() {
     for away in
         [driver(sqlx::Error::Io(gone())), driver(sqlx::Error::PoolTimedOut), Error::Closed, Error::Unwritable { why: "full".into() }]
     {
-        assert!(is_away(&away) && is_outage(&away), "{away:?}");
+        assert!(is_away(&away) && may_pass(&away), "{away:?}");
     }
-    for here in [driver(sqlx::Error::RowNotFound), Error::Shape { column: 0, found: "NULL".into() }] {
-        assert!(!is_away(&here), "{here:?}");
+    for here in [driver(sqlx::Error::RowNotFound), Error::Panicked, Error::Shape { column: 0, found: "NULL".into() }] {
+        assert!(!may_pass(&here), "{here:?}");
     }
     for code in ["57P01", "57P02", "57P03", "08006", "53300", "58030", "10", "522", "14"] {
         assert!(dialect::is_away(code), "{code}");

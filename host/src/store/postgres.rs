@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool, each unit of work a transaction of its own at the server's default isolation (read committed);
 //! correctness rests on conditional updates and unique keys, not on the isolation level.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -77,7 +78,7 @@ impl Postgres {
                 }
                 Err(_) => {
                     tx.raw("ROLLBACK").await?;
-                    Err(Error::Closed.into())
+                    Err(Error::Panicked.into())
                 }
             }
         });
@@ -137,7 +138,7 @@ impl Listener {
 fn bind(text: Text, args: &[Value]) -> sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments> {
     args.iter().fold(sqlx::query(sqlx::SqlStr::from(text)), |query, arg| match arg {
         Value::Int(v) => query.bind(*v),
-        Value::Text(v) => query.bind(v.as_deref()),
+        Value::Text(v) => query.bind(v.as_deref().map(storable)),
         Value::Bytes(v) => query.bind(v.as_deref()),
     })
 }
@@ -164,4 +165,9 @@ fn to_row(row: &PgRow) -> Result<Row, Error> {
         })
     };
     row.columns().iter().map(cell).collect::<Result<_, _>>().map(Row)
+}
+
+/// PostgreSQL's texts cannot hold the character NUL, which a channel may send.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text.into() }
 }

@@ -188,7 +188,7 @@ where
             (_, Ending::Poisoned) => Err(Error::Poisoned.into()),
             (_, Ending::Unwritable(why)) => Err(Error::Unwritable { why: why.clone() }.into()),
             (Some(done), Ending::Committed) => done,
-            (None, Ending::Committed) => Err(Error::Closed.into()),
+            (None, Ending::Committed) => Err(Error::Panicked.into()),
         });
     }
 }

@@ -94,7 +94,7 @@ on_both! {
 
     async fn a_panic_inside_a_unit_of_work_leaves_the_store_usable(db: TestDb) {
         let broken: Result<(), Error> = db.store.write(|_| Box::pin(async { panic!("on purpose") })).await;
-        assert!(matches!(broken, Err(Error::Closed)));
+        assert!(matches!(broken, Err(Error::Panicked)));
         put(&db.store, "after", "1").await.unwrap();
         assert_eq!(names(&db.store).await, ["after"]);
     }
@@ -110,6 +110,14 @@ on_both! {
         }
         assert_eq!(receiver.recv().await, Some(false));
         assert!(receiver.try_recv().is_err());
+    }
+
+    async fn a_text_with_the_character_nul_can_be_stored_and_found(db: TestDb) {
+        put(&db.store, "a\0b", "1").await.unwrap();
+        let mut conn = db.store.read().await.unwrap();
+        let row = conn.fetch_one("SELECT name FROM setting WHERE tenant = $1 AND name = $2", args!["main", "a\0b"]).await.unwrap();
+        let expected = if db.store.dialect() == Dialect::Sqlite { "a\0b" } else { "a\u{fffd}b" };
+        assert_eq!(row.get::<String>(0).unwrap(), expected);
     }
 
     async fn nulls_and_bytes_come_back_as_they_went_in(db: TestDb) {
@@ -166,7 +174,7 @@ async fn refuses(db: &TestDb, shut: &'static str) {
     let (full, neighbour) = tokio::join!(put(&db.store, "full", large()), put(&db.store, "neighbour", large()));
     for refused in [full, neighbour] {
         assert!(matches!(refused, Err(Error::Unwritable { .. })), "{refused:?}");
-        assert!(is_outage(&refused.unwrap_err()));
+        assert!(is_away(&refused.unwrap_err()));
     }
     assert!(!db.store.is_poisoned(), "nothing was half written");
     assert_eq!(names(&db.store).await, ["before"]);

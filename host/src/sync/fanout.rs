@@ -26,8 +26,9 @@ pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) 
     want(tx, ctx, Field::Stock, &told).await
 }
 
-/// These listings are to be told anew. Lanes first: a push holds its lane before it touches what its listings were told, and
-/// two units of work that lock the same rows in opposite directions wait for each other until the database kills one.
+/// These listings are to be told anew. Lanes first: a push holds its lane before it touches what its listings were told, and two units of
+/// work that lock the same rows in opposite directions wait for each other until the database kills one. What the listings were told is
+/// taken in the order of their ids by all.
 pub async fn want(tx: &mut WriteTx, ctx: &Ctx, field: Field, told: &[(&ListingId, &ConnectionId)]) -> Result<(), Error> {
     let mut lanes: Vec<_> = told.iter().map(|(_, connection)| field.lane(connection)).collect();
     lanes.sort();

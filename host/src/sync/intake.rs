@@ -129,8 +129,8 @@ pub async fn retry_parked(sync: &Sync, ctx: &Ctx, connection: Option<&Connection
             .write(move |tx| {
                 Box::pin(async move {
                     let change = orders::map_lines(tx, &ctx, &id, &found).await?;
-                    tax::wanted(tx, &ctx, &id, placed_at).await?;
-                    fanout::stock_changed(tx, &ctx, &change.variants).await
+                    fanout::stock_changed(tx, &ctx, &change.variants).await?;
+                    tax::wanted(tx, &ctx, &id, placed_at).await
                 })
             })
             .await?;

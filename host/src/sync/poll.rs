@@ -90,13 +90,13 @@ async fn store_page(
     ending: Option<Ending>,
 ) -> Result<(), Error> {
     match store_unit(sync, ctx, claim, connection, arrived.clone(), refusals.clone(), ending.clone()).await {
-        Err(error) if !arrived.is_empty() && !matches!(error, Error::Lane(_)) && !crate::store::is_outage(&error) => {}
+        Err(error) if !arrived.is_empty() && !matches!(error, Error::Lane(_)) && !crate::store::may_pass(&error) => {}
         ended => return ended,
     }
     for one in arrived {
         let external_id = one.order.external_id.clone();
         match store_unit(sync, ctx, claim, connection, vec![one], Vec::new(), None).await {
-            Err(error) if matches!(error, Error::Lane(_)) || crate::store::is_outage(&error) => return Err(error),
+            Err(error) if matches!(error, Error::Lane(_)) || crate::store::may_pass(&error) => return Err(error),
             Err(error) => refusals.push((external_id, crate::store::chain(&error))),
             Ok(()) => {}
         }

@@ -141,10 +141,14 @@ async fn terms(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, variants:
 /// In the unit of work in which rates became known: orders that wait for one are looked at again.
 pub async fn rates_came(tx: &mut WriteTx, ctx: &Ctx) -> Result<(), Error> {
     let waiting = crossborder::unlocked(tx, &ctx.tenant, 1_000).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    lanes::make_due(tx, ctx, &lane(), ctx.now_ms()).await?;
     for (order, placed_at) in &waiting {
         crossborder::note(tx, ctx, order, *placed_at).await?;
     }
-    if waiting.is_empty() { Ok(()) } else { Ok(lanes::make_due(tx, ctx, &lane(), ctx.now_ms()).await?) }
+    Ok(())
 }
 
 struct Goods {

@@ -202,8 +202,28 @@ on_both! {
             runner.run_until_idle().await.unwrap();
             assert_eq!(runs.load(Ordering::SeqCst), run as usize);
             let seen = lane(&db, &push_lane(1)).await.unwrap();
-            assert_eq!((seen.failures, seen.quarantined_at, seen.next_due), (0, None, db.clock.now_ms() + 1_000));
-            db.clock.advance(1_000);
+            assert_eq!((seen.quarantined_at, seen.reason.as_deref()), (None, Some("the database is closed")));
+            let wait = seen.next_due - db.clock.now_ms();
+            assert!((1_000..=30_000).contains(&wait), "{wait}");
+            db.clock.advance(wait);
+        }
+    }
+
+    async fn a_panic_inside_a_unit_of_work_is_a_failure_of_the_handler(db: TestDb) {
+        struct Panics(crate::store::Store);
+        impl Handler for Panics {
+            fn run<'a>(&'a self, _: &'a Ctx, _: &'a Claim) -> BoxFuture<'a, Ending> {
+                Box::pin(async move { Ok(self.0.write::<(), crate::store::Error, _>(|_| Box::pin(async { panic!("on purpose") })).await?) })
+            }
+        }
+        wish(&db, &push_lane(1), db.clock.now_ms()).await;
+        let mut runner = runner(&db, Handlers::new().with(LaneKind::Push, Panics(db.store.clone())));
+        for failure in 1..=MAX_FAILURES {
+            runner.run_until_idle().await.unwrap();
+            let seen = lane(&db, &push_lane(1)).await.unwrap();
+            assert_eq!((seen.failures, seen.reason.as_deref()), (failure, Some("a unit of work panicked")));
+            assert_eq!(seen.quarantined_at.is_some(), failure == MAX_FAILURES);
+            db.clock.advance(seen.next_due - db.clock.now_ms());
         }
     }
 

@@ -36,6 +36,17 @@ pub struct Sorted {
     emptied: Vec<ListingId>,
 }
 
+impl Sorted {
+    fn listings(&self) -> impl Iterator<Item = &ListingId> {
+        let known = self.known.iter().map(|(listing, ..)| listing);
+        let gone = self.gone.iter().map(|(listing, ..)| listing);
+        let held = self.held.iter().map(|(listing, ..)| listing);
+        let waiting = self.waiting.iter().map(|(listing, _)| listing);
+        let refused = self.refused.iter().map(|(listing, ..)| listing);
+        self.changes.iter().map(|change| &change.listing).chain(known).chain(gone).chain(held).chain(waiting).chain(refused)
+    }
+}
+
 /// `None`: there is nothing to tell.
 pub async fn compose(
     sync: &Sync,
@@ -53,6 +64,7 @@ pub async fn compose(
             Box::pin(async move {
                 lanes::fence(tx, &claim).await?;
                 let name = field.as_str();
+                store::take_rows(tx, &ctx, name, sorted.listings().collect()).await?;
                 for (listing, version, told) in &sorted.gone {
                     store::already_shows(tx, &ctx, listing, name, *version, told.as_ref()).await?;
                 }

@@ -189,11 +189,31 @@ pub async fn allow(tx: &mut WriteTx, ctx: &Ctx, listing: &ListingId, field: &str
 
 /// What is held at a connection, or of one listing there, is judged as if it were new.
 pub async fn judge_anew(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, listing: Option<&ListingId>) -> Result<()> {
-    tx.execute(
-        "UPDATE desired SET held = NULL, retry_at = 0 WHERE tenant = $1 AND connection = $2 AND ($3 = '' OR listing = $3) AND held IS NOT NULL",
-        args![&ctx.tenant, connection, listing.map_or(String::new(), ToString::to_string)],
-    )
-    .await?;
+    let sql = format!(
+        "WITH kept (l, f) AS (SELECT listing, field FROM desired WHERE tenant = $1 AND connection = $2 AND ($3 = '' OR listing = $3) \
+         AND held IS NOT NULL ORDER BY listing, field{}) \
+         UPDATE desired SET held = NULL, retry_at = 0 FROM kept WHERE tenant = $1 AND listing = l AND field = f",
+        tx.dialect().for_update()
+    );
+    tx.execute_built(sql, args![&ctx.tenant, connection, listing.map_or(String::new(), ToString::to_string)]).await?;
+    Ok(())
+}
+
+/// Takes the rows of these listings in the order of their ids, as everybody does who changes several.
+pub async fn take_rows(tx: &mut WriteTx, ctx: &Ctx, field: &str, mut listings: Vec<&ListingId>) -> Result<()> {
+    let lock = tx.dialect().for_update();
+    if lock.is_empty() {
+        return Ok(());
+    }
+    listings.sort();
+    for chunk in listings.chunks(500) {
+        let mut values = vec![Value::from(&ctx.tenant), Value::from(field)];
+        values.extend(chunk.iter().map(|listing| Value::from(*listing)));
+        let ids: Vec<String> = (3..values.len() + 1).map(|n| format!("${n}")).collect();
+        let ids = ids.join(", ");
+        let sql = format!("SELECT 1 FROM desired WHERE tenant = $1 AND field = $2 AND listing IN ({ids}) ORDER BY listing{lock}");
+        tx.fetch_built(sql, &values).await?;
+    }
     Ok(())
 }
 
