@@ -25,7 +25,9 @@ pub use create::{Missing, create_missing};
 pub use error::Error;
 pub use linking::{Applied, LinkProposal, apply_links, link_matching, propose_links, shared_variants};
 pub use matching::{Candidate, Verdict};
-pub use model::{ChannelListing, Details, Filter, Link, Listing, Publication, Refused, Seen, SeenLevel, Status, Tracking, published};
+pub use model::{
+    Brief, ChannelListing, Details, Filter, Link, Listing, Publication, Refused, Seen, SeenLevel, Status, Tracking, published,
+};
 
 use crate::catalog;
 use crate::ctx::{Ctx, Tenant};
@@ -111,6 +113,21 @@ pub async fn find_external(
     external_ids: &[&str],
 ) -> Result<BTreeMap<String, Listing>, Error> {
     store::find_external(conn, tenant, connection, external_ids).await
+}
+
+/// [`find_external`], in brief.
+pub async fn brief_external(
+    conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    external_ids: &[&str],
+) -> Result<BTreeMap<String, Brief>, Error> {
+    store::brief_external(conn, tenant, connection, external_ids).await
+}
+
+/// [`listings_of_variants`], in brief.
+pub async fn brief_of_variants(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<Vec<Brief>, Error> {
+    store::brief_of_variants(conn, tenant, variants).await
 }
 
 /// Every listing, of any connection, linked to one of these variants: where a change of their stock must be shown.

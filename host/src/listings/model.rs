@@ -98,6 +98,16 @@ pub struct Details {
     pub extras: Json,
 }
 
+/// Of a listing only whose it is and what it shows: what every order asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Brief {
+    pub id: ListingId,
+    pub connection: ConnectionId,
+    pub external_id: String,
+    pub tracking: Tracking,
+    pub variant: Option<VariantId>,
+}
+
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Listing {
     pub id: ListingId,

@@ -5,7 +5,7 @@ pub mod allotment;
 use std::collections::BTreeMap;
 
 use super::error::Error;
-use super::model::{ChannelListing, Details, Filter, Link, Listing, Publication, SeenLevel, WHOLE_BPS};
+use super::model::{Brief, ChannelListing, Details, Filter, Link, Listing, Publication, SeenLevel, WHOLE_BPS};
 use crate::ctx::{Ctx, Tenant};
 use crate::id::{ConnectionId, ListingId, VariantId};
 use crate::page::{Cursor, Page, PageRequest};
@@ -152,7 +152,7 @@ pub async fn replace_levels(
 }
 
 pub async fn find_many(conn: &mut impl Sql, tenant: &Tenant, ids: &[ListingId]) -> Result<Vec<Listing>, Error> {
-    let mut found = select_in(conn, "id", &[Value::from(tenant)], ids.iter().map(Value::from)).await?;
+    let mut found = select_in(conn, WHOLE, listing, "id", &[Value::from(tenant)], ids.iter().map(Value::from)).await?;
     found.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(found)
 }
@@ -164,31 +164,52 @@ pub async fn find_external(
     external_ids: &[&str],
 ) -> Result<BTreeMap<String, Listing>, Error> {
     let fixed = [Value::from(tenant), Value::from(connection)];
-    let found = select_in(conn, "connection = $2 AND external_id", &fixed, external_ids.iter().map(|id| Value::from(*id))).await?;
+    let found = select_in(conn, WHOLE, listing, BY_EXTERNAL, &fixed, external_ids.iter().map(|id| Value::from(*id))).await?;
     Ok(found.into_iter().map(|listing| (listing.external_id.clone(), listing)).collect())
 }
 
 pub async fn of_variants(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<Vec<Listing>, Error> {
-    let mut found = select_in(conn, "variant", &[Value::from(tenant)], variants.iter().map(Value::from)).await?;
+    let mut found = select_in(conn, WHOLE, listing, "variant", &[Value::from(tenant)], variants.iter().map(Value::from)).await?;
     found.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(found)
 }
 
-/// `column` ends with the column that the list is of; `fixed` begins with the tenant.
-async fn select_in(
+pub async fn brief_external(
     conn: &mut impl Sql,
+    tenant: &Tenant,
+    connection: &ConnectionId,
+    external_ids: &[&str],
+) -> Result<BTreeMap<String, Brief>, Error> {
+    let fixed = [Value::from(tenant), Value::from(connection)];
+    let found = select_in(conn, BRIEF, brief, BY_EXTERNAL, &fixed, external_ids.iter().map(|id| Value::from(*id))).await?;
+    Ok(found.into_iter().map(|brief| (brief.external_id.clone(), brief)).collect())
+}
+
+pub async fn brief_of_variants(conn: &mut impl Sql, tenant: &Tenant, variants: &[VariantId]) -> Result<Vec<Brief>, Error> {
+    select_in(conn, BRIEF, brief, "variant", &[Value::from(tenant)], variants.iter().map(Value::from)).await
+}
+
+const WHOLE: &str = columns!();
+const BRIEF: &str = "id, connection, external_id, tracking, variant";
+const BY_EXTERNAL: &str = "connection = $2 AND external_id";
+
+/// `column` ends with the column that the list is of; `fixed` begins with the tenant.
+async fn select_in<T>(
+    conn: &mut impl Sql,
+    columns: &'static str,
+    read: fn(&Row) -> Result<T, Error>,
     column: &'static str,
     fixed: &[Value],
     wanted: impl Iterator<Item = Value>,
-) -> Result<Vec<Listing>, Error> {
+) -> Result<Vec<T>, Error> {
     let wanted: Vec<Value> = wanted.collect();
     let mut found = Vec::with_capacity(wanted.len());
     for chunk in wanted.chunks(CHUNK) {
         let values: Vec<Value> = fixed.iter().chain(chunk).cloned().collect();
         let list: Vec<String> = (fixed.len() + 1..=values.len()).map(|n| format!("${n}")).collect();
-        let sql = format!("SELECT {} FROM listing WHERE tenant = $1 AND {column} IN ({})", columns!(), list.join(", "));
+        let sql = format!("SELECT {columns} FROM listing WHERE tenant = $1 AND {column} IN ({})", list.join(", "));
         for row in conn.fetch_built(sql, &values).await? {
-            found.push(listing(&row)?);
+            found.push(read(&row)?);
         }
     }
     Ok(found)
@@ -351,6 +372,10 @@ pub async fn delete_of(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId) -
     )
     .await?;
     Ok(tx.execute("DELETE FROM listing WHERE tenant = $1 AND connection = $2", args![&ctx.tenant, connection]).await?)
+}
+
+fn brief(row: &Row) -> Result<Brief, Error> {
+    Ok(Brief { id: row.get(0)?, connection: row.get(1)?, external_id: row.get(2)?, tracking: row.get(3)?, variant: row.get(4)? })
 }
 
 fn listing(row: &Row) -> Result<Listing, Error> {

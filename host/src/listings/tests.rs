@@ -292,6 +292,12 @@ on_both! {
         assert_eq!((all["3"].link, all["3"].link_reason.as_deref()), (Link::Unmatched, Some("no variant has SKU `none`")));
         let at = listings_of_variants(&mut conn, &ctx.tenant, &[a, b.clone()]).await.unwrap();
         assert_eq!(at.iter().map(|l| l.external_id.as_str()).collect::<Vec<_>>().len(), 2);
+        let whole = |l: &Listing| Brief { id: l.id.clone(), connection: l.connection.clone(), external_id: l.external_id.clone(), tracking: l.tracking, variant: l.variant.clone() };
+        let brief = brief_external(&mut conn, &ctx.tenant, &connection, &["1", "2", "3"]).await.unwrap();
+        assert_eq!(brief, all.iter().map(|(name, l)| (name.clone(), whole(l))).collect());
+        let mut brief = brief_of_variants(&mut conn, &ctx.tenant, &at.iter().filter_map(|l| l.variant.clone()).collect::<Vec<_>>()).await.unwrap();
+        brief.sort_by(|a, b| a.id.cmp(&b.id));
+        assert_eq!(brief, at.iter().map(whole).collect::<Vec<_>>());
         drop(conn);
         let (c, ids) = (ctx.clone(), ids.clone());
         write(&db, move |tx| Box::pin(async move {

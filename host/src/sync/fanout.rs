@@ -21,7 +21,7 @@ pub async fn stock_changed(tx: &mut WriteTx, ctx: &Ctx, variants: &[VariantId]) 
     }
     let kits = catalog::kits_with(tx, &ctx.tenant, variants).await?;
     let shown: Vec<VariantId> = variants.iter().cloned().chain(kits).collect::<BTreeSet<_>>().into_iter().collect();
-    let listings = listings::listings_of_variants(tx, &ctx.tenant, &shown).await?;
+    let listings = listings::brief_of_variants(tx, &ctx.tenant, &shown).await?;
     let told: Vec<_> = listings.iter().filter(|listing| listing.tracking == Tracking::Tracked).map(|l| (&l.id, &l.connection)).collect();
     want(tx, ctx, Field::Stock, &told).await
 }
@@ -57,7 +57,7 @@ pub async fn prices_changed(tx: &mut WriteTx, ctx: &Ctx, variants: Option<&[Vari
         return Ok(());
     };
     let lanes: Vec<_> = told.iter().map(|connection| Field::Price.lane(connection)).collect();
-    let listings = listings::listings_of_variants(tx, &ctx.tenant, variants).await?;
+    let listings = listings::brief_of_variants(tx, &ctx.tenant, variants).await?;
     let changed: Vec<_> = listings.iter().filter(|listing| told.contains(&listing.connection)).map(|l| (&l.id, &l.connection)).collect();
     if changed.is_empty() {
         return Ok(());
@@ -105,14 +105,14 @@ pub async fn sold_at(
     units: &BTreeMap<String, i64>,
 ) -> Result<(), Error> {
     let external: Vec<&str> = units.keys().map(String::as_str).collect();
-    let listings = listings::find_external(tx, &ctx.tenant, connection, &external).await?;
+    let listings = listings::brief_external(tx, &ctx.tenant, connection, &external).await?;
     let sold = units.iter().filter_map(|(external_id, units)| Some((listings.get(external_id)?.id.clone(), *units))).collect();
     store::told_less(tx, ctx, &sold, placed_at).await
 }
 
 /// The shop changed something whose effect on its own quantities is not known: they are read before the next push.
 pub async fn unsure_at(tx: &mut WriteTx, ctx: &Ctx, connection: &ConnectionId, external_ids: &[&str]) -> Result<(), Error> {
-    let listings = listings::find_external(tx, &ctx.tenant, connection, external_ids).await?;
+    let listings = listings::brief_external(tx, &ctx.tenant, connection, external_ids).await?;
     for listing in listings.values() {
         store::told_unknown(tx, ctx, &listing.id).await?;
     }

@@ -24,7 +24,7 @@ pub struct Arrived {
 pub async fn resolve(conn: &mut impl Sql, ctx: &Ctx, connection: &Connection, order: &ChannelOrder) -> Result<Resolution, Error> {
     let lines: Vec<_> = order.lines.iter().filter(|line| line.kind == LineKind::Physical).collect();
     let external: Vec<&str> = lines.iter().filter_map(|line| line.listing.as_deref()).collect();
-    let listed = listings::find_external(conn, &ctx.tenant, &connection.id, &external).await?;
+    let listed = listings::brief_external(conn, &ctx.tenant, &connection.id, &external).await?;
     let by_listing = |line: &&orders::model::ChannelLine| listed.get(line.listing.as_deref()?)?.variant.clone();
     let mut found: Resolution = lines.iter().filter_map(|line| Some((line.external_id.clone(), by_listing(line)?))).collect();
     let rest: Vec<_> = lines.iter().filter(|line| !found.contains_key(&line.external_id)).collect();

@@ -138,7 +138,7 @@ pub async fn levels_told(
     let by_handle = identity::find(tx, &ctx.tenant, Kind::ListingHandle, &connection.id, name).await?;
     let id = match by_handle.and_then(|id| ListingId::parse(&id).ok()) {
         Some(id) => Some(id),
-        None => listings::find_external(tx, &ctx.tenant, &connection.id, &[name]).await?.into_values().next().map(|listing| listing.id),
+        None => listings::brief_external(tx, &ctx.tenant, &connection.id, &[name]).await?.into_values().next().map(|listing| listing.id),
     };
     match id {
         Some(id) => drift::heal_stock(tx, ctx, connection, vec![(id, levels.to_vec())], Picture::Carried).await,
