@@ -141,8 +141,8 @@ fn change(desired: Desired, listing: Listing, value: Shows, priced: BTreeMap<Str
 fn effect(ctx: &Ctx, connection: &Connection, field: Field, changes: &[Change]) -> Result<(Effect, String), Error> {
     let id = EffectId::new(&ctx.ids);
     let request = serde_json::to_string(changes)?;
-    let hash = hex(&Sha256::digest(request.as_bytes()));
+    let hash = hex(Sha256::digest(request.as_bytes()));
     let name = field.as_str();
-    let key = hex(&Sha256::digest(format!("{}|{}|{name}|{id}", ctx.tenant.as_str(), connection.id)))[..32].to_owned();
+    let key = hex(Sha256::digest(format!("{}|{}|{name}|{id}", ctx.tenant.as_str(), connection.id)))[..32].to_owned();
     Ok((Effect { id, idempotency_key: key, request, unknown: false, attempts: 0 }, hash))
 }
