@@ -24,6 +24,8 @@ use super::kill::check;
 const SENDERS: u64 = 4;
 /// Orders sent at most, until the power goes.
 const ORDERS: u64 = 60;
+/// As many as it takes until the log is long enough to be carried over.
+const ORDERS_TO_CARRY_OVER: u64 = 240;
 
 /// From a cut to the next start. A hub that starts before the last one died finds its lanes due in times to come.
 const DARK_MS: i64 = 1_000;
@@ -38,7 +40,7 @@ struct Life {
 }
 
 /// Opens the hub on `disk` and sells until it is dark.
-async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, now_ms: i64, next: &Arc<AtomicU64>, dice: &Dice) -> Life {
+async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, now_ms: i64, (next, most): (&Arc<AtomicU64>, u64), dice: &Dice) -> Life {
     let site = Site::at(folder.path()).on_disk();
     let clock = Clock::manual(now_ms);
     let mut acknowledged = Vec::new();
@@ -50,7 +52,7 @@ async fn live(ground: &Arc<Ground>, folder: &TempDir, disk: &Disk, now_ms: i64, 
         let (mut runner, mut rings, pump) = (app.runner(), app.store.rings(), clock.clone());
         let work =
             tokio::spawn(async move { while pumped(&pump, runner.run_until_idle()).await.is_ok() && rings.changed().await.is_ok() {} });
-        let last = next.load(Ordering::Relaxed) + ORDERS;
+        let last = next.load(Ordering::Relaxed) + most;
         let senders = (0..SENDERS).map(|_| {
             let (disk, next, ground) = (disk.clone(), next.clone(), ground.clone());
             tokio::spawn(async move {
@@ -123,8 +125,10 @@ async fn round(ground: &Arc<Ground>, seed: u64, lying: bool) -> usize {
     let lives = if dice.below(3) == 0 { 2 } else { 1 };
     for _ in 0..lives {
         let place = folder.path().join("data");
-        let disk = if lying { Disk::lying(&place, moment(&dice)) } else { Disk::new(&place, moment(&dice)) };
-        let life = live(ground, &folder, &disk, now_ms, &next, &dice).await;
+        let moment = moment(&dice);
+        let most = if matches!(moment, Moment::OfDatabase(_)) { ORDERS_TO_CARRY_OVER } else { ORDERS };
+        let disk = if lying { Disk::lying(&place, moment) } else { Disk::new(&place, moment) };
+        let life = live(ground, &folder, &disk, now_ms, (&next, most), &dice).await;
         now_ms = life.ended_ms + DARK_MS;
         eprintln!("seed {seed}: {} acknowledged, {}", life.acknowledged.len(), life.end);
         acknowledged.extend(life.acknowledged);

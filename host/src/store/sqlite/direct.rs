@@ -18,6 +18,9 @@ const BUSY: Duration = Duration::from_secs(5);
 /// What is deleted or replaced is overwritten in its page: a destroyed key must not be found in the file.
 const SETTINGS: &str = "PRAGMA temp_store = memory; PRAGMA cache_size = -16000; PRAGMA secure_delete = fast;";
 
+/// Pages in the log before they are carried over into the file (16 MiB): what changes again and again is carried over once.
+const CARRY_OVER: &str = "PRAGMA wal_autocheckpoint = 4000";
+
 pub struct Direct {
     conn: Connection,
     /// Texts of the program, by where they lie.
@@ -29,6 +32,7 @@ impl Direct {
     pub fn writing(path: &Path) -> Result<Self, Error> {
         let direct = Self::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         direct.raw("PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA foreign_keys = on;")?;
+        direct.raw(CARRY_OVER)?;
         Ok(direct)
     }
 
