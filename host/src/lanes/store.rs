@@ -80,8 +80,9 @@ pub async fn make_due(tx: &mut WriteTx, tenant: &Tenant, lanes: &[LaneKey], at_m
     Ok(())
 }
 
-/// Lanes on which another wish changes nothing: due, wished for, or in a back-off that no wish cuts short. They stay so until this unit of work ends, and whoever claims them afterwards sees its work;
-/// many units of work may count on that at once, where waiting for one another's commit would let one order at a time pass.
+/// Lanes on which another wish changes nothing: due, wished for, or in a back-off that no wish cuts short. They stay so until this unit of
+/// work ends, and whoever claims them afterwards sees its work; many units of work may count on that at once, where waiting for one
+/// another's commit would let one order at a time pass.
 async fn due_anyway(tx: &mut WriteTx, tenant: &Tenant, lanes: &[(String, &LaneKey)], at_ms: i64) -> Result<HashSet<String>, Error> {
     // The lane of one record is mostly new, and nobody else asks for it.
     let lasting: Vec<&String> = lanes.iter().filter(|(_, lane)| !lane.kind.is_transient()).map(|(id, _)| id).collect();
