@@ -4,7 +4,7 @@
 //! counter tells crashes. What it left behind itself, because the database was away, it takes again without counting: it lives. A lane that
 //! another process left is a suspect, and left to a process that has stood for a whole lease with its database, about as long as the other's
 //! lease lasts: where processes are killed again and again for another reason, work that was there each time is not to blame, and one that
-//! lives comes first to its own. A runner has at most one suspect on its last try, so that lanes that merely ran beside a handler that kills
+//! lives comes first to its own. A suspect on its last try has no other beside it, so that lanes that merely ran beside a handler that kills
 //! the process are not blamed either.
 
 use std::collections::HashMap;
@@ -236,9 +236,9 @@ impl Runner {
 
     fn suspects(&self, of_others: bool) -> Suspects {
         let held = self.held.values().filter(|claim| claim.is_suspect()).count();
-        let last_try = !self.held.values().any(Claim::is_last_try);
+        let more = if self.held.values().any(Claim::is_last_try) { 0 } else { SUSPECTS.saturating_sub(held) };
         let kinds = self.handlers.0.keys().copied().collect();
-        Suspects { process: self.process.clone(), kinds, of_others, more: SUSPECTS.saturating_sub(held), last_try }
+        Suspects { process: self.process.clone(), kinds, of_others, more, last_try: held == 0 }
     }
 
     async fn claim(&self, now: i64, slots: Vec<(String, usize)>, suspects: Suspects) -> Result<Vec<Claim>, crate::store::Error> {

@@ -175,7 +175,7 @@ pub struct Suspects {
     pub of_others: bool,
     /// How many that may be tried once more after this.
     pub more: usize,
-    /// One that may not.
+    /// If there are none of those, one that may not.
     pub last_try: bool,
 }
 
@@ -185,8 +185,7 @@ impl Suspects {
     }
 
     pub fn at_most(self, places: usize) -> Self {
-        let last_try = self.last_try && places > 0;
-        Self { more: self.more.min(places - usize::from(last_try)), last_try, ..self }
+        Self { more: self.more.min(places), last_try: self.last_try && places > 0, ..self }
     }
 
     /// A condition; $1 is the latest end of a lease, $2 the process.
@@ -236,13 +235,21 @@ pub async fn claim(
             free_and_live!()
         ));
     }
-    for (then, slots) in [("<", suspects.more), ("=", usize::from(suspects.last_try))] {
-        if slots > 0 {
-            let (left, claims) = (suspects.sql(&mut bound), claims_then!());
-            picks.push(format!(
-                "SELECT tenant, id FROM lane WHERE {left} AND {claims} {then} {MAX_CLAIMS} ORDER BY next_due LIMIT {slots}{skip}"
-            ));
-        }
+    let left = if suspects.is_empty() { String::new() } else { suspects.sql(&mut bound) };
+    let mut alone = String::new();
+    if suspects.more > 0 {
+        alone = format!(" AND NOT EXISTS (SELECT 1 FROM p{})", picks.len());
+        picks.push(format!(
+            "SELECT tenant, id FROM lane WHERE {left} AND {} < {MAX_CLAIMS} ORDER BY next_due LIMIT {}{skip}",
+            claims_then!(),
+            suspects.more
+        ));
+    }
+    if suspects.last_try {
+        picks.push(format!(
+            "SELECT tenant, id FROM lane WHERE {left} AND {} = {MAX_CLAIMS}{alone} ORDER BY next_due LIMIT 1{skip}",
+            claims_then!()
+        ));
     }
     if picks.is_empty() {
         return Ok(Vec::new());
