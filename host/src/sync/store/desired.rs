@@ -207,11 +207,11 @@ pub async fn take_rows(tx: &mut WriteTx, ctx: &Ctx, field: &str, mut listings: V
     }
     listings.sort();
     for chunk in listings.chunks(500) {
-        let mut values = vec![Value::from(&ctx.tenant), Value::from(field)];
-        values.extend(chunk.iter().map(|listing| Value::from(*listing)));
-        let ids: Vec<String> = (3..values.len() + 1).map(|n| format!("${n}")).collect();
-        let ids = ids.join(", ");
-        let sql = format!("SELECT 1 FROM desired WHERE tenant = $1 AND field = $2 AND listing IN ({ids}) ORDER BY listing{lock}");
+        let mut values: Vec<Value> = chunk.iter().map(|listing| Value::from(*listing)).collect();
+        values.extend(cells![&ctx.tenant, field]);
+        let (ids, tenant, field) = (placeholders(1, chunk.len()), chunk.len() + 1, chunk.len() + 2);
+        let sql =
+            format!("SELECT 1 FROM desired WHERE tenant = ${tenant} AND field = ${field} AND listing IN {ids} ORDER BY listing{lock}");
         tx.fetch_built(sql, &values).await?;
     }
     Ok(())
